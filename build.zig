@@ -1,0 +1,179 @@
+//! What can be built: the table of contents.  `./zigw build --help` lists the steps.
+
+const std = @import("std");
+const c = @import("build_c.zig");
+const expat = @import("third_party/expat.zig");
+const liburing = @import("third_party/liburing.zig");
+const llhttp = @import("third_party/llhttp.zig");
+const sqlite = @import("third_party/sqlite.zig");
+const wolfssl = @import("third_party/wolfssl.zig");
+
+/// The folders of src/ with their layer: a file includes headers of its own
+/// folder and of lower layers (tests/unit/test_layers.sh checks it).
+const Layer = struct { folder: []const u8, number: u8 };
+const layers: []const Layer = &.{
+    .{ .folder = "base", .number = 0 },
+    .{ .folder = "crypto", .number = 1 },
+    .{ .folder = "http", .number = 1 },
+    .{ .folder = "soap", .number = 1 },
+    .{ .folder = "fasp", .number = 1 },
+    .{ .folder = "io", .number = 2 },
+    .{ .folder = "net", .number = 3 },
+    .{ .folder = "store", .number = 3 },
+    .{ .folder = "transfer", .number = 4 },
+    .{ .folder = "central", .number = 5 },
+    .{ .folder = "cli", .number = 6 },
+};
+
+pub fn build(b: *std.Build) void {
+    const optimize = b.option(std.builtin.OptimizeMode, "optimize", "safe (the default), debug, fast") orelse .safe;
+    const arch = b.option(std.Target.Cpu.Arch, "arch", "x86_64 or aarch64") orelse .x86_64;
+
+    const product: c.Target = .{
+        .resolved = b.resolveTargetQuery(.{ .cpu_arch = arch, .os_tag = .linux, .abi = .musl }),
+        .optimize = optimize,
+    };
+    const host: c.Target = .{
+        .resolved = b.resolveTargetQuery(.{ .cpu_model = .baseline }),
+        .optimize = optimize,
+    };
+    const schemas = embedSchemas(b);
+
+    addProduct(b, product, schemas);
+    addUnitTests(b, host, schemas);
+}
+
+/// The one static binary.
+fn addProduct(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) void {
+    const exe = c.addExecutable(b, "ferry", target);
+    exe.root_module.strip = b.option(bool, "strip", "leave out debug information (default: true)") orelse true;
+    exe.root_module.addCSourceFiles(.{ .root = b.path("src"), .files = &.{"main.c"}, .flags = flags });
+    for (layers) |layer| addFolder(b, exe, layer.folder);
+    exe.root_module.addCSourceFile(.{ .file = schemas, .flags = flags });
+    exe.root_module.addIncludePath(b.path("src"));
+    Libs.add(b, target).link(b, exe);
+    b.installArtifact(exe);
+}
+
+/// One program a folder of tests/unit, linked with that folder of src/ and all lower ones.
+fn addUnitTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
+    const all = b.step("test:unit", "Run the unit tests of every folder");
+    const libs = Libs.add(b, host);
+
+    for (layers) |layer| {
+        const files = listC(b, b.fmt("tests/unit/{s}", .{layer.folder}));
+        if (files.len == 0) continue;
+        const exe = c.addExecutable(b, b.fmt("test-{s}", .{layer.folder}), host);
+        exe.link_gc_sections = false; // or Criterion finds no test in release modes
+        exe.root_module.addCSourceFiles(.{
+            .root = b.path(b.fmt("tests/unit/{s}", .{layer.folder})),
+            .files = files,
+            .flags = flags,
+        });
+        for (layers) |below| {
+            if (below.number < layer.number or std.mem.eql(u8, below.folder, layer.folder)) addFolder(b, exe, below.folder);
+        }
+        if (layer.number >= 1) exe.root_module.addCSourceFile(.{ .file = schemas, .flags = flags });
+        exe.root_module.addIncludePath(b.path("src"));
+        exe.root_module.addIncludePath(b.path("tests/lib"));
+        exe.root_module.linkSystemLibrary("criterion", .{});
+        libs.link(b, exe);
+
+        const run = b.addRunArtifact(exe);
+        run.setCwd(b.path("."));
+        c.passArguments(b, run);
+        b.step(b.fmt("test:{s}", .{layer.folder}), b.fmt("Run the unit tests of src/{s}; -- --filter 'suite/*'", .{layer.folder})).dependOn(&run.step);
+        all.dependOn(&run.step);
+    }
+}
+
+const flags: []const []const u8 = c.flags ++ wolfssl.user_flags;
+
+const Libs = struct {
+    expat: *std.Build.Step.Compile,
+    uring: *std.Build.Step.Compile,
+    llhttp: *std.Build.Step.Compile,
+    sqlite: *std.Build.Step.Compile,
+    wolfssl: *std.Build.Step.Compile,
+
+    fn add(b: *std.Build, target: c.Target) Libs {
+        return .{
+            .expat = expat.add(b, target),
+            .uring = liburing.add(b, target),
+            .llhttp = llhttp.add(b, target),
+            .sqlite = sqlite.add(b, target),
+            .wolfssl = wolfssl.add(b, target),
+        };
+    }
+
+    fn link(libs: Libs, b: *std.Build, exe: *std.Build.Step.Compile) void {
+        c.link(b, exe, libs.expat, expat.includes);
+        c.link(b, exe, libs.uring, liburing.includes);
+        c.link(b, exe, libs.llhttp, llhttp.includes);
+        c.link(b, exe, libs.sqlite, sqlite.includes);
+        c.link(b, exe, libs.wolfssl, wolfssl.includes);
+    }
+};
+
+fn addFolder(b: *std.Build, exe: *std.Build.Step.Compile, folder: []const u8) void {
+    exe.root_module.addCSourceFiles(.{
+        .root = b.path(b.fmt("src/{s}", .{folder})),
+        .files = listC(b, b.fmt("src/{s}", .{folder})),
+        .flags = flags,
+    });
+}
+
+/// The names of the .c files of a folder, sorted.
+fn listC(b: *std.Build, folder: []const u8) []const []const u8 {
+    return list(b, folder, ".c");
+}
+
+fn list(b: *std.Build, folder: []const u8, ending: []const u8) []const []const u8 {
+    const io = b.graph.io;
+    const arena = b.graph.arena;
+    var names: std.ArrayList([]const u8) = .empty;
+    var dir = b.root.root_dir.handle.openDir(io, folder, .{ .iterate = true }) catch return &.{};
+    defer dir.close(io);
+    b.dependOnDirectoryContents(b.path(folder));
+    var entries = dir.iterate();
+    while (entries.next(io) catch @panic("cannot list a source folder")) |entry| {
+        if (std.mem.endsWith(u8, entry.name, ending)) names.append(arena, arena.dupe(u8, entry.name) catch @panic("OOM")) catch @panic("OOM");
+    }
+    std.mem.sort([]const u8, names.items, {}, struct {
+        fn before(_: void, left: []const u8, right: []const u8) bool {
+            return std.mem.lessThan(u8, left, right);
+        }
+    }.before);
+    return names.items;
+}
+
+/// schemas/*.wsdl and *.xsd as a C table, so that the binary can serve them: see src/base/schema_files.h.
+fn embedSchemas(b: *std.Build) std.Build.LazyPath {
+    const io = b.graph.io;
+    const arena = b.graph.arena;
+    var out: std.ArrayList(u8) = .empty;
+    var rows: std.ArrayList(u8) = .empty;
+    add(arena, &out, "#include \"base/schema_files.h\"\n");
+    for (&[_][]const u8{ ".wsdl", ".xsd" }) |ending| {
+        for (list(b, "schemas", ending)) |name| {
+            const path = b.fmt("schemas/{s}", .{name});
+            b.dependOnFileContents(b.path(path));
+            const content = b.root.root_dir.handle.readFileAlloc(io, path, arena, .limited(1 << 20)) catch @panic("cannot read a schema");
+            const id = arena.dupe(u8, name) catch @panic("OOM");
+            for (id) |*char| if (!std.ascii.isAlphanumeric(char.*)) {
+                char.* = '_';
+            };
+            add(arena, &out, b.fmt("static const unsigned char file_{s}[] = {{", .{id}));
+            for (content, 0..) |byte, i| add(arena, &out, b.fmt("{s}{d},", .{ if (i % 24 == 0) "\n" else "", byte }));
+            add(arena, &out, "0};\n");
+            add(arena, &rows, b.fmt("    {{\"{s}\", (const char *)file_{s}, {d}}},\n", .{ name, id, content.len }));
+        }
+    }
+    add(arena, &out, b.fmt("const struct schema_file schema_files[] = {{\n{s}    {{0}},\n}};\n", .{rows.items}));
+    const files = b.addWriteFiles();
+    return files.add("schema_files.c", out.items);
+}
+
+fn add(arena: std.mem.Allocator, out: *std.ArrayList(u8), piece: []const u8) void {
+    out.appendSlice(arena, piece) catch @panic("OOM");
+}
