@@ -33,7 +33,7 @@ struct subscriptions_config {
     struct loop *loop;
     struct store *store;
     struct http_client *client;
-    struct address soap_address; /* where we listen; never called back */
+    struct net_address soap_address; /* where we listen; never called back */
 };
 
 /* Starts empty; then subscriptions_restore() for each stored row, then
