@@ -44,9 +44,63 @@
 #define LIMIT_JOBS 10000u
 /* Subscriptions in all: each has a cursor and a timer. */
 #define LIMIT_SUBSCRIPTIONS 10000u
+/* What a Subscribe without Duration gets: a day. */
+#define LIMIT_SUBSCRIPTION_DEFAULT_S 86400u
+/* Longer ones are shortened: 30 days, so that no forgotten observer keeps
+ * events for ever. */
+#define LIMIT_SUBSCRIPTION_MAX_S 2592000u
 /* Connections to one observer's address at a time. */
 #define LIMIT_DELIVERIES_PER_ADDRESS 8u
 /* A callback address longer than this is somebody's attempt to leak data. */
 #define LIMIT_CALLBACK_URL_BYTES 2048u
+
+/* ---- crypto/tls, net/tls_conn ---- */
+
+/* A flight with a chain of four RSA certificates is 8 KiB; ours is 1 KiB. */
+#define LIMIT_TLS_HANDSHAKE_BYTES (32u << 10)
+/* TCP and TLS together: the control connection's time-out, error 13. */
+#define LIMIT_TLS_HANDSHAKE_MS 20000u
+/* A request with all its paths is 1 MiB; a peer that leaves four of them
+ * unread is not reading. */
+#define LIMIT_TLS_CONN_QUEUE_BYTES (4u << 20)
+/* Time for the last words to leave; the peer's kernel takes them in one round
+ * trip, unless its process is stuck. */
+#define LIMIT_TLS_CONN_FLUSH_MS 5000u
+/* Twice the sessions: those that end and those that begin overlap. */
+#define LIMIT_TLS_CONNECTIONS 2048u
+/* Connections that have not proved to speak TLS cost some 30 KiB each. */
+#define LIMIT_TLS_HANDSHAKES 256u
+
+/* ---- central: jobs, sessions, requests ---- */
+
+/* Sessions of jobs at once; more wait in their queue.  A session of 1 Gbit/s
+ * fills a port, and a hundred share one loop well. */
+#define LIMIT_SESSIONS_RUNNING 100u
+/* Sessions whose records are kept in memory for queries by id, about 1 KiB
+ * each; older ones are answered by the store. */
+#define LIMIT_SESSIONS_IN_MEMORY 16384u
+/* A request's struct and answer: the largest body read, and as much again. */
+#define LIMIT_CALL_ARENA_BYTES (32u << 20)
+/* Requests whose memory is kept for the next ones. */
+#define LIMIT_CALLS_KEPT 64u
+/* File rows that one commit gathers, so that others never wait for long. */
+#define LIMIT_FILE_ROWS_GATHERED 500u
+/* Writes of one transaction of the store. */
+#define LIMIT_WRITES_TOGETHER 4096u
+
+/* ---- store ---- */
+
+/* One commit never makes the others wait for more than some 100 ms. */
+#define LIMIT_STORE_GROUP_CHANGES 16384u
+/* A batch that holds more is somebody's loop without an end. */
+#define LIMIT_STORE_BATCH_BYTES (256u << 20)
+/* Rows of one table that one purge removes: some 10 ms. */
+#define LIMIT_STORE_PURGE_ROWS 2000u
+/* design: given up when the disk is full, so that what runs can end. */
+#define LIMIT_STORE_RESERVE_BYTES (64 << 20)
+/* Queries that wait for the reader: at 20,000/s a quarter of a second. */
+#define LIMIT_STORE_QUERIES 5000u
+/* Values in all lists of one filter; as many as a page has rows. */
+#define LIMIT_STORE_FILTER_VALUES 1000u
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 
 #include "base/text.h"

@@ -3,6 +3,7 @@
  * Knows: subscriptions, their cursors, the store's rows, the loop's timers.
  * Must not know: jobs and sessions (an event names them by id), SOAP requests
  * (api_subscriptions.c), how a notification is sent (delivery.c).
+ * The single subscription is in subscription.h.
  *
  * A subscription is a cursor over the events of the store: everything up to
  * `cursor` is acknowledged.  There is no queue for each subscriber: what waits
@@ -33,7 +34,9 @@ struct subscriptions_config {
     struct loop *loop;
     struct store *store;
     struct http_client *client;
-    struct net_address soap_address; /* where we listen; never called back */
+    /* Where we listen ourselves; never called back. */
+    struct address soap_address;
+    struct address transfer_address;
 };
 
 /* Starts empty; then subscriptions_restore() for each stored row, then

@@ -124,8 +124,8 @@ struct transfer_stats {
     bool is_client;   /* this end connected */
     bool is_sender;   /* this end sends the files */
     enum transfer_operation operation;
-    struct net_address local_address;
-    struct net_address peer_address;
+    struct address local_address;
+    struct address peer_address;
     uint16_t control_port; /* TCP, at the server end */
     uint16_t server_udp_port;
     uint16_t client_udp_port;
@@ -213,7 +213,7 @@ struct transfer_node_events {
 struct transfer_node_config {
     struct loop *loop;
     const struct identity *identity; /* borrowed; NULL = client ends only */
-    struct net_address listen;           /* UDP and TCP; port 0 = a free one */
+    struct address listen;           /* UDP and TCP; port 0 = a free one */
     const struct transfer_node_events *events;
     void *owner;
     uint32_t sessions_max;         /* 0 = LIMIT_SESSIONS */
@@ -227,7 +227,7 @@ struct transfer_node_config {
 int transfer_node_open(struct transfer_node **node,
                        const struct transfer_node_config *config);
 /* The address with the port that was taken. */
-struct net_address transfer_node_address(const struct transfer_node *node);
+struct address transfer_node_address(const struct transfer_node *node);
 /* Stops listening and ends every session (client and server ends) with
  * FASP_ERROR 16 unless it has ended; `stopped` is called when all is closed
  * and the node's memory is gone. */

@@ -1,0 +1,372 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/state.h"
+#include "central/subscriptions_private.h"
+
+enum step { STEP_AGAIN, STEP_WAIT };
+
+static const struct state_rule rules[] = {
+    [SUBSCRIPTION_IDLE] = {"idle", NEXT(SUBSCRIPTION_READING) |
+                                       NEXT(SUBSCRIPTION_SENDING) |
+                                       NEXT(SUBSCRIPTION_CLOSING)},
+    [SUBSCRIPTION_READING] = {"reading", NEXT(SUBSCRIPTION_IDLE) |
+                                             NEXT(SUBSCRIPTION_SENDING) |
+                                             NEXT(SUBSCRIPTION_WAITING) |
+                                             NEXT(SUBSCRIPTION_CLOSING)},
+    [SUBSCRIPTION_SENDING] = {"sending", NEXT(SUBSCRIPTION_READING) |
+                                             NEXT(SUBSCRIPTION_WAITING) |
+                                             NEXT(SUBSCRIPTION_CLOSING)},
+    [SUBSCRIPTION_WAITING] = {"waiting", NEXT(SUBSCRIPTION_READING) |
+                                             NEXT(SUBSCRIPTION_CLOSING)},
+    [SUBSCRIPTION_CLOSING] = {"closing", NEXT(SUBSCRIPTION_CLOSED)},
+    [SUBSCRIPTION_CLOSED] = {"closed", 0},
+};
+
+static void move(struct subscription *subscription, uint8_t next)
+{
+    state_move(&subscription->state, next, rules);
+}
+
+uint64_t delivery_wait_ns(uint32_t failed_count, uint32_t retry_after_s,
+                          struct random *random)
+{
+    uint64_t wait_ns = DELIVERY_WAIT_NS_MIN;
+
+    CHECK(failed_count > 0);
+    if (retry_after_s > 0) {
+        wait_ns = (uint64_t)retry_after_s * 1000000000;
+        return wait_ns < DELIVERY_WAIT_NS_MAX ? wait_ns : DELIVERY_WAIT_NS_MAX;
+    }
+    for (uint32_t i = 1; i < failed_count && wait_ns < DELIVERY_WAIT_NS_MAX; i++)
+        wait_ns *= 2;
+    if (wait_ns > DELIVERY_WAIT_NS_MAX)
+        wait_ns = DELIVERY_WAIT_NS_MAX;
+    return wait_ns / 2 + random_below(random, wait_ns / 2 + 1);
+}
+
+bool delivery_has_fault(struct subscriptions *subs, struct text body)
+{
+    struct soap_reader *reader = &subs->answer_reader;
+
+    if (body.size_bytes == 0)
+        return false;
+    soap_reader_start(reader, &subs->answer_arena, SOAP_READ_ANY,
+                      SOAP_CHARSET_ABSENT, NULL);
+    soap_reader_feed(reader, body.data, body.size_bytes, true);
+    bool has_fault = reader->is_peer_fault;
+    arena_reset(&subs->answer_arena);
+    return has_fault;
+}
+
+void delivery_address_body(struct text_builder *out, struct text body,
+                           struct uuid id)
+{
+    char text[UUID_TEXT_BYTES + 1];
+    const char *place = memmem(body.data, body.size_bytes,
+                               SUBSCRIPTION_PLACEHOLDER, UUID_TEXT_BYTES);
+
+    CHECK(place != NULL);
+    uuid_format(id, text);
+    text_builder_reset(out);
+    text_add(out, body);
+    if (!out->failed)
+        memcpy(out->data + (place - body.data), text, UUID_TEXT_BYTES);
+}
+
+static void drop_rows(struct subscription *subscription)
+{
+    if (subscription->rows != NULL)
+        store_rows_free(subscription->rows);
+    subscription->rows = NULL;
+    subscription->rows_used = 0;
+}
+
+static void drop_statistics(struct subscription *subscription)
+{
+    for (uint32_t i = 0; i < subscription->statistics_count; i++)
+        free(subscription->statistics[i].body);
+    subscription->statistics_count = 0;
+}
+
+static void wait_fired(struct loop_timer *timer)
+{
+    struct subscription *subscription =
+        OWNER_OF(timer, struct subscription, wait);
+
+    move(subscription, SUBSCRIPTION_READING);
+    subscription_run(subscription);
+}
+
+/* Waits, and holds nothing meanwhile. */
+static void back_off(struct subscription *subscription, const char *reason,
+                     uint32_t retry_after_s)
+{
+    struct subscriptions *subs = subscription->owner;
+    char id[UUID_TEXT_BYTES + 1];
+
+    subscription->failed_attempts++;
+    uint64_t wait_ns = delivery_wait_ns(subscription->failed_attempts,
+                                        retry_after_s, &subs->random);
+    uuid_format(subscription->id, id);
+    LOG(push_failed, id, subscription->sending_sequence,
+        subscription->failed_attempts, wait_ns / 1000000, reason);
+    drop_rows(subscription);
+    text_builder_free(&subscription->body);
+    move(subscription, SUBSCRIPTION_WAITING);
+    loop_timer_start(subs->loop, &subscription->wait,
+                     loop_now_ns(subs->loop) + wait_ns, wait_fired);
+}
+
+static void answered_with_success(struct subscription *subscription)
+{
+    char id[UUID_TEXT_BYTES + 1];
+
+    uuid_format(subscription->id, id);
+    LOG(push_done, id, subscription->sending_sequence,
+        subscription->failed_attempts + 1);
+    subscription->failed_attempts = 0;
+    if (subscription->sending_sequence > subscription->cursor) {
+        subscription->cursor = subscription->sending_sequence;
+        subscriptions_cursor_moved(subscription->owner, subscription);
+    }
+    subscription->sending_sequence = 0;
+    move(subscription, SUBSCRIPTION_READING);
+}
+
+bool delivery_succeeded(struct subscriptions *subs,
+                        const struct http_call_result *result, char *reason,
+                        size_t reason_bytes)
+{
+    if (result->error != HTTP_CALL_GOOD &&
+        result->error != HTTP_CALL_TOO_LARGE) {
+        snprintf(reason, reason_bytes, "%s",
+                 http_call_error_text(result->error));
+        return false;
+    }
+    bool is_2xx = result->status / 100 == 2;
+    snprintf(reason, reason_bytes, "answered %u%s", result->status,
+             is_2xx ? " with a Fault" : "");
+    return is_2xx && !delivery_has_fault(subs, result->body);
+}
+
+static void call_done(struct http_call *call,
+                      const struct http_call_result *result)
+{
+    struct subscription *subscription = call->user;
+    bool was_event = subscription->sending_sequence != 0;
+    char reason[64];
+
+    if (subscription->state == SUBSCRIPTION_CLOSING) {
+        subscription_run(subscription);
+        return;
+    }
+    if (delivery_succeeded(subscription->owner, result, reason,
+                           sizeof reason)) {
+        answered_with_success(subscription);
+    } else if (result->status == 410) {
+        subscriptions_remove(subscription, SUBSCRIPTION_DELIVERY_FAILED);
+        return; /* it may be gone */
+    } else if (was_event) {
+        back_off(subscription, reason, result->retry_after_s);
+    } else {
+        move(subscription, SUBSCRIPTION_READING); /* Statistics: no retry */
+    }
+    subscription_run(subscription);
+}
+
+static bool address_check(struct http_call *call,
+                          const struct address *address)
+{
+    struct subscription *subscription = call->user;
+
+    return callback_refused(&subscription->owner->policy, address) == NULL;
+}
+
+/* Sends what `body` holds for this subscription. */
+static void send_body(struct subscription *subscription, struct text body)
+{
+    struct http_call_request request = {
+        .method = HTTP_METHOD_POST,
+        .content_type = text_of("text/xml; charset=utf-8"),
+        .soap_action = text_of(subscription->observer_action),
+        .address_check = address_check,
+    };
+
+    delivery_address_body(&subscription->body, body, subscription->id);
+    if (subscription->body.failed) {
+        if (subscription->sending_sequence != 0)
+            back_off(subscription, "memory is used up", 0);
+        return;
+    }
+    request.body = text_built(&subscription->body);
+    CHECK(http_url_parse(text_of(subscription->observer_url), &request.url) ==
+          HTTP_URL_GOOD);
+    subscription->call.user = subscription;
+    move(subscription, SUBSCRIPTION_SENDING);
+    http_call_start(subscription->owner->client, &subscription->call, &request,
+                    call_done);
+}
+
+static void send_event(struct subscription *subscription,
+                       const struct store_event *event)
+{
+    CHECK(event->sequence > subscription->cursor);
+    subscription->sending_sequence = event->sequence;
+    send_body(subscription, event->body);
+}
+
+static void read_done(void *user, struct store_rows *rows)
+{
+    struct subscription *subscription = user;
+
+    subscription->reading = false;
+    if (subscription->state == SUBSCRIPTION_CLOSING) {
+        store_rows_free(rows);
+    } else if (rows->result != 0) {
+        store_rows_free(rows);
+        back_off(subscription, "the store cannot be read", 0);
+    } else {
+        subscription->rows = rows;
+        subscription->rows_used = 0;
+        /* With less than was asked for, nothing of interest lies between the
+         * last row and what the query could see. */
+        if (rows->count == 0 && rows->sequence > subscription->cursor)
+            subscription->cursor = rows->sequence;
+    }
+    subscription_run(subscription);
+}
+
+static void read_store(struct subscription *subscription)
+{
+    struct store_event_filter filter = {
+        .after_sequence = subscription->cursor,
+        .topics = subscription->interest.topics,
+    };
+
+    if (subscription->interest.kind == STORE_KIND_JOB)
+        filter.job_uuid = subscription->interest.subject;
+    else
+        filter.session_uuid = subscription->interest.subject;
+    subscription->reading = true;
+    store_query_events(subscription->owner->store, &filter,
+                       SUBSCRIPTION_READ_EVENTS, subscription, read_done);
+}
+
+/* Rows that the store gave are used up first: they are the oldest. */
+static const struct store_event *next_row(struct subscription *subscription)
+{
+    while (subscription->rows != NULL &&
+           subscription->rows_used < subscription->rows->count) {
+        const struct store_event *event =
+            &subscription->rows->events[subscription->rows_used++];
+        /* Topics may have been taken off since. */
+        if (event->sequence > subscription->cursor &&
+            event_interests(&subscription->interest, event))
+            return event;
+    }
+    drop_rows(subscription);
+    return NULL;
+}
+
+static enum step step_idle(struct subscription *subscription)
+{
+    struct subscriptions *subs = subscription->owner;
+
+    if (subscription->cursor < subs->newest) {
+        move(subscription, SUBSCRIPTION_READING);
+        return STEP_AGAIN;
+    }
+    if (subscription->statistics_count == 0)
+        return STEP_WAIT;
+
+    struct statistics_item item = subscription->statistics[0];
+    subscription->statistics_count--;
+    memmove(subscription->statistics, subscription->statistics + 1,
+            subscription->statistics_count * sizeof item);
+    subscription->sending_sequence = 0;
+    send_body(subscription, text_from(item.body, item.body_bytes));
+    free(item.body);
+    return subscription->state == SUBSCRIPTION_IDLE ? STEP_AGAIN : STEP_WAIT;
+}
+
+static enum step step_reading(struct subscription *subscription)
+{
+    struct subscriptions *subs = subscription->owner;
+
+    if (subscription->reading)
+        return STEP_WAIT;
+
+    const struct store_event *event = next_row(subscription);
+    if (event == NULL && recent_covers(&subs->recent, subscription->cursor)) {
+        event = recent_next(&subs->recent, subscription->cursor,
+                            &subscription->interest);
+        if (event == NULL)
+            subscription->cursor = subs->newest;
+    }
+    if (event != NULL) {
+        send_event(subscription, event);
+        return STEP_WAIT;
+    }
+    if (subscription->cursor >= subs->newest) {
+        move(subscription, SUBSCRIPTION_IDLE);
+        return STEP_AGAIN;
+    }
+    read_store(subscription);
+    return STEP_WAIT;
+}
+
+static enum step step_closing(struct subscription *subscription)
+{
+    if (http_call_busy(&subscription->call)) {
+        http_call_cancel(&subscription->call);
+        return STEP_WAIT;
+    }
+    if (subscription->reading)
+        return STEP_WAIT;
+    loop_timer_stop(subscription->owner->loop, &subscription->wait);
+    loop_timer_stop(subscription->owner->loop, &subscription->expiry);
+    drop_rows(subscription);
+    drop_statistics(subscription);
+    text_builder_free(&subscription->body);
+    move(subscription, SUBSCRIPTION_CLOSED);
+    return STEP_AGAIN;
+}
+
+void subscription_run(struct subscription *subscription)
+{
+    enum step step = STEP_AGAIN;
+
+    while (step == STEP_AGAIN) {
+        switch ((enum subscription_state)subscription->state) {
+        case SUBSCRIPTION_IDLE:
+            step = step_idle(subscription);
+            break;
+        case SUBSCRIPTION_READING:
+            step = step_reading(subscription);
+            break;
+        case SUBSCRIPTION_SENDING:
+        case SUBSCRIPTION_WAITING:
+            step = STEP_WAIT;
+            break;
+        case SUBSCRIPTION_CLOSING:
+            step = step_closing(subscription);
+            break;
+        case SUBSCRIPTION_CLOSED:
+            subscriptions_closed(subscription->owner, subscription);
+            return; /* it is gone */
+        }
+    }
+}
+
+void subscription_close(struct subscription *subscription,
+                        enum subscription_end end)
+{
+    if (subscription->state >= SUBSCRIPTION_CLOSING)
+        return;
+    subscription->end = end;
+    move(subscription, SUBSCRIPTION_CLOSING);
+}
