@@ -19,6 +19,15 @@
 #define LIMIT_HTTP_IDLE_S 60u
 /* Connections at once; each holds at most a few KiB while idle. */
 #define LIMIT_HTTP_CONNECTIONS 4096u
+/* A client takes an answer within this, and a large one at 16 KiB/s, which a
+ * modem's successor manages. */
+#define LIMIT_HTTP_WRITE_S 30u
+#define LIMIT_HTTP_WRITE_BYTES_PER_S 16384u
+/* For a client to notice that it was answered before it had sent all. */
+#define LIMIT_HTTP_DRAIN_S 2u
+/* What a handler may keep beside one request: the fields of the largest body,
+ * and as much again for the answer's. */
+#define LIMIT_HTTP_ARENA_BYTES (32u << 20)
 
 /* The contract's schemas nest 12 deep at most. */
 #define LIMIT_XML_DEPTH 64u
@@ -104,3 +113,4 @@
 #define LIMIT_STORE_FILTER_VALUES 1000u
 
 #endif
+

@@ -1,0 +1,121 @@
+/* A TLS 1.3 session as bytes in and bytes out.
+ *
+ * Knows: the protocol, through wolfSSL; one identity on the server's side.
+ * Must not know: sockets, time, addresses, whom to trust.
+ *
+ *   HANDSHAKING -> OPEN -> CLOSED          the peer said close_notify
+ *        |          |
+ *        +----------+----> FAILED          tls_error() says why; it sticks
+ *
+ * How it is driven, at both ends:
+ *
+ *   tls_feed(what arrived);
+ *   while ((count = tls_read(session, buffer, sizeof buffer)) > 0) use it;
+ *   while ((count = tls_take_output(session, buffer, sizeof buffer)) > 0)
+ *       send it;                           also when FAILED: the alert
+ *
+ * A client sees its session OPEN before its last flight has been taken, so
+ * what it writes then leaves together with that flight.
+ *
+ * The client accepts any certificate; the peer's signature with the key in it
+ * is verified.  Whose key that is, is the caller's to judge, by
+ * tls_peer_fingerprint(), before it writes a secret.
+ *
+ * Memory: some 30 KiB a session while it handshakes, less when idle; a record
+ * (16 KiB) while one is incomplete, and at most `output_bytes_max` for output.
+ *
+ * Source: RFC 8446; exporter, its section 7.5.  No tickets, no early data, no
+ * client certificates, nothing below 1.3.
+ */
+#ifndef CRYPTO_TLS_H
+#define CRYPTO_TLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "crypto/identity.h"
+
+struct tls_context;
+struct tls_session;
+
+enum tls_state {
+    TLS_HANDSHAKING,
+    TLS_OPEN,
+    TLS_CLOSED,
+    TLS_FAILED,
+};
+
+/* Every one ends the control connection: transfer error 12, but for
+ * TLS_ERROR_MEMORY, which is 32. */
+enum tls_error {
+    TLS_ERROR_NONE,
+    TLS_ERROR_NOT_TLS,     /* the first bytes are no TLS record */
+    TLS_ERROR_VERSION,     /* the peer has no TLS 1.3 */
+    TLS_ERROR_PARAMETERS,  /* no cipher, group or signature in common */
+    TLS_ERROR_CERTIFICATE, /* unreadable, or its signature does not hold */
+    TLS_ERROR_PROTOCOL,    /* out of order, malformed, does not decrypt */
+    TLS_ERROR_ALERT,       /* the peer gave up, with an alert */
+    TLS_ERROR_LIMIT,       /* handshake too large, output not fetched */
+    TLS_ERROR_MEMORY,
+};
+
+/* "the peer does not speak TLS" and so on. */
+const char *tls_error_text(enum tls_error error);
+
+/* Open a context, which many sessions share.  NULL when memory is used up,
+ * or, for a server, when the identity cannot be used.  The identity is
+ * copied. */
+struct tls_context *tls_context_open_server(const struct identity *identity);
+struct tls_context *tls_context_open_client(void);
+/* After the last of its sessions. */
+void tls_context_close(struct tls_context *context);
+
+/* Opens a session; NULL when memory is used up.  More than `output_bytes_max`
+ * of output that nobody takes fails it with TLS_ERROR_LIMIT.  A client's first
+ * flight is there to be taken at once. */
+struct tls_session *tls_session_open(struct tls_context *context,
+                                     uint32_t output_bytes_max);
+void tls_session_close(struct tls_session *session);
+
+enum tls_state tls_session_state(const struct tls_session *session);
+enum tls_error tls_session_error(const struct tls_session *session);
+
+/* Gives `size_bytes` bytes from the peer to the session, which borrows them
+ * until tls_read() has returned 0; only then may it be fed again. */
+void tls_feed(struct tls_session *session, const void *data,
+              uint32_t size_bytes);
+/* Goes on with the handshake and reads up to `room_bytes` of what the peer
+ * wrote.  Returns 0 when all that was fed is used up, or the session is no
+ * longer open.  During the handshake it returns 0 when that is done, with the
+ * rest kept: look at the state, and call again. */
+uint32_t tls_read(struct tls_session *session, void *room,
+                  uint32_t room_bytes);
+/* Whether fed bytes remain that tls_read() has not looked at. */
+bool tls_has_input(const struct tls_session *session);
+
+/* Encrypts `size_bytes`; only when OPEN.  Fails the session with
+ * TLS_ERROR_LIMIT or TLS_ERROR_MEMORY where there is no room. */
+void tls_write(struct tls_session *session, const void *data,
+               uint32_t size_bytes);
+/* Says close_notify: nothing is written after it.  Does nothing unless the
+ * session is OPEN, or CLOSED by the peer. */
+void tls_write_end(struct tls_session *session);
+
+/* Moves up to `room_bytes` of what is to be sent to the peer into `room`, and
+ * returns how many. */
+uint32_t tls_take_output(struct tls_session *session, void *room,
+                         uint32_t room_bytes);
+uint32_t tls_output_bytes(const struct tls_session *session);
+
+/* The fingerprint of the key that the server proved to hold.  Client side,
+ * once OPEN. */
+struct fingerprint tls_peer_fingerprint(const struct tls_session *session);
+
+/* Derives `size_bytes` (at most 255 * 32) that both ends share and nobody else
+ * knows, from a label (at most 240 characters) and a context.  Once OPEN. */
+void tls_export(struct tls_session *session, const char *label,
+                const void *context, uint32_t context_bytes, void *out,
+                uint32_t size_bytes);
+
+#endif
