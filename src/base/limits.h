@@ -112,5 +112,13 @@
 /* Values in all lists of one filter; as many as a page has rows. */
 #define LIMIT_STORE_FILTER_VALUES 1000u
 
+/* ---- net: the UDP port ---- */
+
+/* The kernel counts true sizes: 32 MiB hold some 14,000 small datagrams, or
+ * 40 ms of large ones at 5 Gbit/s. */
+#define LIMIT_UDP_RECEIVE_BYTES (32u << 20)
+/* Trains are paced, so that this fills only where the device is slow. */
+#define LIMIT_UDP_SEND_BYTES (4u << 20)
+
 #endif
 

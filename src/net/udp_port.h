@@ -65,7 +65,8 @@ struct udp_port_stats {
     uint64_t sent_count;
     uint64_t sent_bytes;
     uint64_t sent_trains;
-    uint64_t dropped_count;   /* by the full receive buffer (SO_RXQ_OVFL) */
+    uint64_t
+        dropped_count; /* by the full receive buffer; a train counts once */
     uint64_t truncated_count; /* trains larger than any buffer (MSG_TRUNC) */
     uint64_t full_count;      /* sends that found the send buffer full */
 };
