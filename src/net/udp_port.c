@@ -200,12 +200,22 @@ static int control_int(struct cmsghdr *message)
     return value;
 }
 
+/* musl's CMSG_NXTHDR compares a signed with an unsigned number. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
+static struct cmsghdr *next_control(struct msghdr *header,
+                                    struct cmsghdr *message)
+{
+    return CMSG_NXTHDR(header, message);
+}
+#pragma GCC diagnostic pop
+
 static struct train_info read_control(struct msghdr *header)
 {
     struct train_info info = {0};
 
     for (struct cmsghdr *message = CMSG_FIRSTHDR(header); message != NULL;
-         message = CMSG_NXTHDR(header, message)) {
+         message = next_control(header, message)) {
         int level = message->cmsg_level, type = message->cmsg_type;
         if (level == IPPROTO_UDP && type == UDP_GRO) {
             info.segment_bytes = (uint32_t)control_int(message);
