@@ -1,0 +1,152 @@
+#include "store/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "store/internal.h"
+
+void store_rows_free(struct store_rows *rows)
+{
+    arena_free(&rows->texts);
+    free(rows->memory);
+    free(rows);
+}
+
+void query_finish(struct lane *lane, struct lane_item *item)
+{
+    (void)lane;
+    struct query *query = OWNER_OF(item, struct query, item);
+    struct store_rows *rows = query->rows;
+    store_rows_fn done = query->done;
+    void *user = query->user;
+
+    arena_free(&query->arena);
+    free(query);
+    done(user, rows);
+}
+
+/* A question that has no conditions yet. */
+static struct query *query_new(enum table_id table, uint32_t limit, void *user,
+                               store_rows_fn done)
+{
+    struct query *query = calloc(1, sizeof *query);
+    struct store_rows *rows = calloc(1, sizeof *rows);
+
+    CHECK(query != NULL && rows != NULL);
+    CHECK(limit >= 1 && limit <= STORE_PAGE_ROWS_MAX);
+    query->table = table;
+    query->limit = limit;
+    query->user = user;
+    query->done = done;
+    query->rows = rows;
+    query->conditions.arena = &query->arena;
+    arena_init(&query->arena, LIMIT_STORE_BATCH_BYTES);
+    arena_init(&rows->texts, LIMIT_STORE_BATCH_BYTES);
+    return query;
+}
+
+/* One that is refused still takes its turn: its callback comes as any other. */
+static void ask(struct store *store, struct query *query)
+{
+    struct lane *lane = &store->reader.lane;
+
+    CHECK(!store->closing);
+    if (lane->waiting_count >= LIMIT_STORE_QUERIES)
+        query->conditions.result = -EBUSY;
+    lane_put(lane, &query->item);
+}
+
+void store_query_sessions(struct store *store,
+                          const struct store_session_filter *filter,
+                          enum store_order order, struct store_position from,
+                          uint32_t limit, void *user, store_rows_fn done)
+{
+    struct query *query = query_new(TABLE_SESSIONS, limit, user, done);
+    struct conditions *conditions = &query->conditions;
+
+    query->prefix = "s";
+    query->from = "sessions s";
+    query->order_kind = order;
+    query->position = from;
+    if (order == STORE_BY_CHANGE) {
+        query->order = "s.changed";
+        conditions_add(conditions, "s.changed > ?", &from.changed, 1);
+    } else {
+        query->order = "s.id DESC";
+        if (from.session_id != 0)
+            conditions_add(conditions, "s.id < ?", &from.session_id, 1);
+    }
+    conditions_add_session_filter(conditions, filter);
+    ask(store, query);
+}
+
+void store_query_files(struct store *store,
+                       const struct store_file_filter *filter,
+                       enum store_order order, struct store_position from,
+                       uint32_t limit, void *user, store_rows_fn done)
+{
+    struct query *query = query_new(TABLE_FILES, limit, user, done);
+    struct conditions *conditions = &query->conditions;
+    uint64_t place[2] = {from.session_id, from.local_id};
+
+    query->prefix = "f";
+    query->session_id = "s.id";
+    query->order_kind = order;
+    query->position = from;
+    /* CROSS JOIN fixes which table is walked: then the order comes from the
+     * walk, and a page costs what it holds. */
+    if (order == STORE_BY_CHANGE) {
+        query->from =
+            "files f CROSS JOIN sessions s ON s.uuid = f.session_uuid";
+        query->order = "f.changed";
+        conditions_add(conditions, "f.changed > ?", &from.changed, 1);
+    } else {
+        query->from =
+            "sessions s CROSS JOIN files f ON f.session_uuid = s.uuid";
+        query->order = "s.id DESC, f.local_id";
+        if (from.session_id != 0) {
+            conditions_add(conditions, "s.id <= ?", place, 1);
+            conditions_add(conditions, "f.local_id > iif(s.id = ?, ?, -1)",
+                           place, 2);
+        }
+    }
+    conditions_add_file_filter(conditions, filter);
+    ask(store, query);
+}
+
+void store_query_events(struct store *store,
+                        const struct store_event_filter *filter, uint32_t limit,
+                        void *user, store_rows_fn done)
+{
+    struct query *query = query_new(TABLE_EVENTS, limit, user, done);
+
+    query->prefix = "e";
+    query->from = "events e";
+    query->order = "e.sequence";
+    conditions_add_event_filter(&query->conditions, filter);
+    ask(store, query);
+}
+
+void store_query_job(struct store *store, struct uuid uuid, void *user,
+                     store_rows_fn done)
+{
+    struct query *query = query_new(TABLE_JOBS, 1, user, done);
+
+    query->prefix = "j";
+    query->from = "jobs j";
+    conditions_add_uuid(&query->conditions, "j.uuid", uuid);
+    ask(store, query);
+}
+
+void store_query_user(struct store *store, struct text name, void *user,
+                      store_rows_fn done)
+{
+    struct query *query = query_new(TABLE_USERS, 1, user, done);
+
+    query->prefix = "u";
+    query->from = "users u";
+    conditions_add_texts(&query->conditions, "u.name",
+                         (struct store_texts){&name, 1});
+    ask(store, query);
+}

@@ -1,0 +1,56 @@
+#include "store/reserve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+/* A disk that fills up does not become empty between two commits. */
+#define TRY_NS UINT64_C(1000000000)
+
+static void ask(struct reserve *reserve)
+{
+    int error = posix_fallocate(reserve->fd, 0, LIMIT_STORE_RESERVE_BYTES);
+
+    reserve->held = error == 0;
+    reserve->useless = error == EOPNOTSUPP || error == EINVAL;
+    if (error != 0)
+        (void)!ftruncate(reserve->fd, 0); /* what it got part of */
+}
+
+int reserve_open(struct reserve *reserve, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return -errno;
+    *reserve = (struct reserve){.fd = fd};
+    ask(reserve);
+    return 0;
+}
+
+void reserve_close(struct reserve *reserve)
+{
+    close(reserve->fd);
+    reserve->fd = -1;
+}
+
+bool reserve_give_up(struct reserve *reserve)
+{
+    if (!reserve->held)
+        return false;
+    reserve->held = false;
+    return ftruncate(reserve->fd, 0) == 0;
+}
+
+bool reserve_take(struct reserve *reserve, uint64_t now_ns)
+{
+    if (reserve->held || reserve->useless)
+        return true;
+    if (now_ns - reserve->tried_ns < TRY_NS)
+        return false;
+    reserve->tried_ns = now_ns;
+    ask(reserve);
+    return reserve->held || reserve->useless;
+}

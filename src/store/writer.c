@@ -1,0 +1,198 @@
+#include "store/writer.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+static struct store_batch *batch_of(struct lane_item *item)
+{
+    return OWNER_OF(item, struct store_batch, item);
+}
+
+/* Moves the next group from `items` to `group`. */
+static void take_group(struct lane_list *items, struct lane_list *group)
+{
+    uint64_t change_count = 0;
+
+    do {
+        struct lane_item *item = lane_list_take(items);
+        struct store_batch *batch = batch_of(item);
+        if (batch->out_of_memory)
+            batch->result = -ENOMEM;
+        change_count += batch->change_count;
+        lane_list_add(group, item);
+    } while (items->first != NULL && change_count < LIMIT_STORE_GROUP_CHANGES);
+}
+
+static bool has_changes(const struct lane_list *group)
+{
+    for (struct lane_item *item = group->first; item; item = item->next) {
+        if (batch_of(item)->result == 0 && batch_of(item)->change_count > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Runs all batches that are not refused, one after another. */
+static int apply_all(struct writer *writer, const struct lane_list *group,
+                     struct store_batch **failed)
+{
+    uint64_t old_change = writer->change;
+
+    for (struct lane_item *item = group->first; item; item = item->next) {
+        struct store_batch *batch = batch_of(item);
+        if (batch->result != 0)
+            continue;
+        int code = writer_apply(writer, batch);
+        if (code != SQLITE_OK) {
+            *failed = batch;
+            return code;
+        }
+    }
+    return writer->change != old_change ? writer_store_change(writer)
+                                        : SQLITE_OK;
+}
+
+/* One attempt at the transaction.  On failure nothing of it is left, and
+ * `*failed` is the batch at which it failed, if it was at one. */
+static int try_group(struct writer *writer, const struct lane_list *group,
+                     struct store_batch **failed)
+{
+    uint64_t old_sequence = writer->sequence;
+    uint64_t old_change = writer->change;
+
+    *failed = NULL;
+    int code = writer_step(writer, WRITER_BEGIN);
+    if (code == SQLITE_OK)
+        code = apply_all(writer, group, failed);
+    if (code == SQLITE_OK)
+        code = writer_step(writer, WRITER_COMMIT);
+    if (code == SQLITE_OK)
+        return 0;
+
+    /* Before the rollback, which would change both. */
+    int ret = database_error(&writer->database, code);
+    LOG(store_write_failed, ret, sqlite3_errmsg(writer->database.handle));
+    writer->sequence = old_sequence;
+    writer->change = old_change;
+    if (!sqlite3_get_autocommit(writer->database.handle))
+        (void)!writer_step(writer, WRITER_ROLLBACK);
+    return ret;
+}
+
+static int commit_group(struct writer *writer, struct lane_list *group)
+{
+    while (has_changes(group)) {
+        struct store_batch *failed;
+        int ret = try_group(writer, group, &failed);
+        if (ret == 0)
+            break;
+        if (ret == -EINVAL && failed != NULL) {
+            failed->result = ret;
+            continue;
+        }
+        if (ret == -ENOSPC && reserve_give_up(&writer->reserve)) {
+            LOG(store_reserve_used, LIMIT_STORE_RESERVE_BYTES);
+            writer->full = true;
+            continue;
+        }
+        if (ret == -ENOSPC)
+            writer->full = true;
+        return ret;
+    }
+    return 0;
+}
+
+void writer_run(struct lane *lane, struct lane_list *items)
+{
+    struct writer *writer = OWNER_OF(lane, struct writer, lane);
+
+    while (items->first != NULL) {
+        struct lane_list group = {0};
+        take_group(items, &group);
+        int ret = commit_group(writer, &group);
+        if (ret == 0 && writer->full &&
+            reserve_take(&writer->reserve, clock_mono_ns())) {
+            LOG(store_reserve_back, LIMIT_STORE_RESERVE_BYTES);
+            writer->full = false;
+        }
+        for (struct lane_item *item = group.first; item; item = item->next) {
+            struct store_batch *batch = batch_of(item);
+            if (batch->result == 0)
+                batch->result = ret;
+            batch->change = writer->change;
+            batch->full = writer->full;
+        }
+        lane_give_back(lane, &group);
+    }
+}
+
+static int read_counters(struct writer *writer)
+{
+    int ret = database_number(
+        &writer->database, "SELECT value FROM meta WHERE name = 'last_change'",
+        &writer->change);
+
+    if (ret != 0)
+        return ret;
+    return database_number(
+        &writer->database,
+        "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
+        &writer->sequence);
+}
+
+static int open_reserve(struct writer *writer, const char *path)
+{
+    char reserve_path[LIMIT_PATH_BYTES + 1];
+    int size = snprintf(reserve_path, sizeof reserve_path, "%s-reserve", path);
+
+    if (size >= (int)sizeof reserve_path)
+        return -ENAMETOOLONG;
+    int ret = reserve_open(&writer->reserve, reserve_path);
+    if (ret != 0)
+        return ret;
+    writer->full = !writer->reserve.held && !writer->reserve.useless;
+    if (!writer->reserve.held)
+        LOG(store_no_reserve, reserve_path);
+    return 0;
+}
+
+int writer_open(struct writer *writer, const char *path,
+                char message[STORE_MESSAGE_BYTES])
+{
+    *writer = (struct writer){0};
+    int ret = database_open(&writer->database, path, DATABASE_WRITE, message);
+    if (ret != 0)
+        return ret;
+
+    ret = writer_prepare(writer);
+    if (ret == 0)
+        ret = read_counters(writer);
+    if (ret != 0) {
+        snprintf(message, STORE_MESSAGE_BYTES, "%s",
+                 sqlite3_errmsg(writer->database.handle));
+        goto close_database;
+    }
+    ret = open_reserve(writer, path);
+    if (ret != 0) {
+        snprintf(message, STORE_MESSAGE_BYTES,
+                 "the file that reserves room beside it cannot be made");
+        goto close_database;
+    }
+    return 0;
+
+close_database:
+    writer_finalize(writer);
+    database_close(&writer->database);
+    return ret;
+}
+
+void writer_close(struct writer *writer)
+{
+    reserve_close(&writer->reserve);
+    writer_finalize(writer);
+    database_close(&writer->database);
+}

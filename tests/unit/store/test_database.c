@@ -1,0 +1,205 @@
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "io/loop.h"
+#include "store/database.h"
+#include "store/schema.h"
+
+static struct fixture fixture;
+static struct database database;
+static char message[STORE_MESSAGE_BYTES];
+
+static void set_up(void)
+{
+    fixture_make_folder(&fixture);
+}
+
+static void tear_down(void)
+{
+    fixture_remove_folder(&fixture);
+}
+
+TestSuite(database, .init = set_up, .fini = tear_down);
+
+static uint64_t number(const char *sql)
+{
+    uint64_t value = 0;
+
+    cr_assert_eq(database_number(&database, sql, &value), 0, "%s: %s", sql,
+                 sqlite3_errmsg(database.handle));
+    return value;
+}
+
+static void run(const char *sql)
+{
+    cr_assert_eq(database_run(&database, sql), SQLITE_OK, "%s: %s", sql,
+                 sqlite3_errmsg(database.handle));
+}
+
+/* Opens the file as SQLite would, and leaves what `sql` makes of it. */
+static void prepare_file(const char *sql)
+{
+    cr_assert_eq(sqlite3_open(fixture.path, &database.handle), SQLITE_OK);
+    run(sql);
+    database_close(&database);
+}
+
+Test(database, a_new_file_gets_all_tables_and_settings)
+{
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0,
+        "%s", message);
+    cr_expect_eq(number("SELECT count(*) FROM sqlite_schema WHERE type = "
+                        "'table' AND name IN ('jobs', 'sessions', 'files', "
+                        "'events', 'subscriptions', 'users', 'meta')"),
+                 7);
+    cr_expect_eq(number("SELECT value FROM meta "
+                        "WHERE name = 'schema_version'"),
+                 SCHEMA_VERSION);
+    cr_expect_eq(number("PRAGMA synchronous"), 2);
+    cr_expect_eq(number("SELECT count(*) FROM pragma_journal_mode "
+                        "WHERE journal_mode = 'wal'"),
+                 1);
+    database_close(&database);
+}
+
+/* What an admin types must go on working: these names are an interface. */
+Test(database, columns_have_names_that_people_can_read)
+{
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    run("SELECT uuid, state, error_text, order_text FROM jobs");
+    run("SELECT uuid, job_uuid, state, written_bytes, cookie FROM sessions");
+    run("SELECT session_uuid, path, size_bytes, state FROM files");
+    run("SELECT sequence, time_us, topic, job_uuid, body FROM events");
+    run("SELECT uuid, observer_url, cursor FROM subscriptions");
+    run("SELECT name, docroot FROM users");
+    database_close(&database);
+}
+
+Test(database, opening_again_changes_nothing)
+{
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    run("INSERT INTO users (name, docroot) VALUES ('ann', '/')");
+    database_close(&database);
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    cr_expect_eq(number("SELECT count(*) FROM users"), 1);
+    database_close(&database);
+}
+
+Test(database, a_newer_schema_is_refused_and_left_alone)
+{
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    run("UPDATE meta SET value = value + 1 WHERE name = 'schema_version'");
+    database_close(&database);
+
+    cr_expect_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message),
+        -EPROTO);
+    cr_expect_not_null(strstr(message, "newer"), "%s", message);
+    prepare_file("INSERT INTO users (name, docroot) VALUES ('ann', '/')");
+}
+
+Test(database, a_database_of_another_program_is_refused)
+{
+    prepare_file("CREATE TABLE meta (name, value)");
+    cr_expect_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message),
+        -EPROTO);
+    cr_expect_not_null(strstr(message, "another program"), "%s", message);
+}
+
+Test(database, a_file_that_is_no_database_is_refused)
+{
+    FILE *file = fopen(fixture.path, "w");
+    cr_assert_not_null(file);
+    for (int i = 0; i < 100; i++)
+        fputs("this is a letter to a friend\n", file);
+    fclose(file);
+    cr_expect_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message),
+        -EPROTO);
+    cr_expect_neq(message[0], '\0');
+}
+
+Test(database, a_folder_that_is_not_there_is_an_error_with_its_reason)
+{
+    cr_expect_eq(
+        database_open(&database, "/none/ferry.db", DATABASE_WRITE, message),
+        -ENOENT);
+    cr_expect_not_null(strstr(message, "No such file"), "%s", message);
+}
+
+Test(database, only_the_owner_may_read_the_file)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    struct stat status;
+    char path[128];
+
+    umask(0);
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", fixture.path, endings[i]);
+        cr_assert_eq(stat(path, &status), 0, "%s", path);
+        cr_expect_eq(status.st_mode & 0777, 0600, "%s", path);
+    }
+    database_close(&database);
+}
+
+Test(database, a_reading_connection_cannot_write)
+{
+    struct database reader;
+
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    cr_assert_eq(database_open(&reader, fixture.path, DATABASE_READ, message),
+                 0);
+    cr_expect_neq(database_run(&reader, "DELETE FROM users"), SQLITE_OK);
+    database_close(&reader);
+    database_close(&database);
+}
+
+Test(database, a_statement_is_kept_and_the_oldest_gives_way)
+{
+    sqlite3_stmt *first;
+    sqlite3_stmt *again;
+    sqlite3_stmt *other;
+
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    cr_assert_eq(database_prepare(&database, text_of("SELECT -1"), &first), 0);
+    for (int i = 0; i < DATABASE_KEPT_MAX * 3; i++) {
+        char sql[32];
+        snprintf(sql, sizeof sql, "SELECT %d", i);
+        cr_assert_eq(database_prepare(&database, text_of(sql), &other), 0);
+        cr_assert_eq(sqlite3_step(other), SQLITE_ROW);
+        cr_expect_eq(sqlite3_column_int(other, 0), i);
+        database_reset(other);
+        cr_assert_eq(database_prepare(&database, text_of("SELECT -1"), &again),
+                     0);
+        cr_expect_eq(again, first);
+    }
+    database_close(&database);
+}
+
+Test(database, two_servers_cannot_have_one_file)
+{
+    struct store *second;
+
+    cr_assert_eq(loop_open(&fixture.loop, 1), 0);
+    fixture_open_store(&fixture);
+    cr_expect_eq(store_open(&second, fixture.loop, fixture.path, message),
+                 -ENOTUNIQ);
+    cr_expect_not_null(strstr(message, "another server"), "%s", message);
+    fixture_close_store(&fixture);
+    loop_free(fixture.loop);
+}
