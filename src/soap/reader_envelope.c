@@ -271,28 +271,29 @@ void envelope_text(struct soap_reader *reader, struct text text)
     switch ((enum frame_kind)reader_top(reader)->kind) {
     case FRAME_LEAF:
         message_leaf_text(reader, text);
-        break;
+        return;
     case FRAME_XML:
         soap_write_escaped(&reader->value, text);
-        break;
+        return;
     case FRAME_FAULT_CODE:
     case FRAME_FAULT_TEXT:
     case FRAME_DETAIL_VALUE:
         text_add(&reader->value, text);
-        break;
+        return;
+    case FRAME_STRUCT:
+        message_struct_text(reader, text);
+        return;
     case FRAME_ENVELOPE:
     case FRAME_HEADER:
     case FRAME_BODY:
-    case FRAME_STRUCT:
         if (text_trim(text).size_bytes > 0)
             reader_refuse(reader, SOAP_FAULT_CLIENT,
-                          "Expected an element, found text: \"%.*s\"",
-                          SHOWN(text));
-        break;
+                          "Expected an element, found text");
+        return;
     case FRAME_SKIP:
     case FRAME_FAULT:
     case FRAME_DETAIL:
     case FRAME_TYPED_DETAIL:
-        break;
+        return;
     }
 }

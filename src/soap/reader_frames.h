@@ -66,6 +66,7 @@ void message_child(struct soap_reader *reader, struct text uri,
                    struct text name);
 void message_inside_leaf(struct soap_reader *reader, struct text name);
 void message_inside_xml(struct soap_reader *reader, struct text name);
+void message_struct_text(struct soap_reader *reader, struct text text);
 void message_leaf_text(struct soap_reader *reader, struct text text);
 void message_end_struct(struct soap_reader *reader);
 void message_end_leaf(struct soap_reader *reader);

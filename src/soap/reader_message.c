@@ -270,6 +270,17 @@ void message_end_xml(struct soap_reader *reader, struct text name)
     text_add_char(&reader->value, '>');
 }
 
+/* The text itself is not shown: it may come in any number of pieces. */
+void message_struct_text(struct soap_reader *reader, struct text text)
+{
+    char path[PATH_BYTES_MAX];
+
+    if (!is_blank(text))
+        reader_refuse(reader, SOAP_FAULT_CLIENT,
+                      "%s: expected an element, found text",
+                      path_of(reader, path));
+}
+
 void message_leaf_text(struct soap_reader *reader, struct text text)
 {
     char path[PATH_BYTES_MAX];
