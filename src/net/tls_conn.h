@@ -86,15 +86,16 @@ void tls_conn_send(struct tls_conn *conn, const void *data,
 /* What is queued and not yet taken by the kernel, encrypted. */
 uint32_t tls_conn_queued_bytes(const struct tls_conn *conn);
 
-/* Flushes what is queued, says close_notify and closes; what the peer still
- * sends is ignored.  The flush is given LIMIT_TLS_CONN_FLUSH_MS. */
+/* Flushes what is queued, says close_notify, waits until the peer has hung up,
+ * so that it can read all, and closes.  What the peer still sends is ignored.
+ * All that is given LIMIT_TLS_CONN_FLUSH_MS. */
 void tls_conn_close(struct tls_conn *conn);
 /* Closes at once. */
 void tls_conn_abort(struct tls_conn *conn);
 
 /* See tls_peer_fingerprint(); client side, from `ready` on. */
 struct fingerprint tls_conn_fingerprint(const struct tls_conn *conn);
-/* See tls_export(); from `ready` (or adoption) on, until `closed` returns. */
+/* See tls_export(); from `ready` (or adoption) on, until `closed`. */
 void tls_conn_export(struct tls_conn *conn, const char *label,
                      const void *context, uint32_t context_bytes, void *out,
                      uint32_t size_bytes);
