@@ -39,12 +39,19 @@ pub fn build(b: *std.Build) void {
     };
     const schemas = embedSchemas(b);
 
-    addProduct(b, product, schemas);
-    addUnitTests(b, host, schemas);
+    const ferry = addProduct(b, product, schemas);
+    addDemo(b, ferry);
+    addBenchmarks(b, host, ferry);
+
+    const tests = b.step("test", "Run all tests");
+    tests.dependOn(addUnitTests(b, host, schemas));
+    tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", "Check the rules of the house: layers, libraries, one static binary"));
+    addSanitizedTests(b, host, schemas);
+    tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", "Run the binary against real SOAP clients; -- -k crash"));
 }
 
 /// The one static binary.
-fn addProduct(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) void {
+fn addProduct(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) *std.Build.Step.Compile {
     const exe = c.addExecutable(b, "ferry", target);
     exe.root_module.strip = b.option(bool, "strip", "leave out debug information (default: true)") orelse true;
     exe.root_module.addCSourceFiles(.{ .root = b.path("src"), .files = &.{"main.c"}, .flags = flags });
@@ -53,10 +60,56 @@ fn addProduct(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) void
     exe.root_module.addIncludePath(b.path("src"));
     Libs.add(b, target).link(b, exe);
     b.installArtifact(exe);
+    return exe;
+}
+
+/// Two nodes, an observer, an order: the main job, for a person to watch.
+fn addDemo(b: *std.Build, ferry: *std.Build.Step.Compile) void {
+    const run = b.addSystemCommand(&.{"contrib/demo.sh"});
+    run.addArtifactArg(ferry);
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    b.step("demo", "Show the main job: two nodes, an observer, an order, 256 MiB").dependOn(&run.step);
+}
+
+/// Benchmarks print tables; nothing in them passes or fails by time.
+fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) void {
+    const Bench = struct { name: []const u8, script: []const u8, helper: ?[]const u8, text: []const u8 };
+    for (&[_]Bench{
+        .{ .name = "local", .script = "local.py", .helper = null, .text = "Time a file over loopback; -- MIB RUNS" },
+        .{ .name = "wan", .script = "wan.py", .helper = "wan", .text = "Time a file over emulated wide-area paths (root); -- CELL..." },
+        .{ .name = "soap", .script = "soap.py", .helper = "soap_load", .text = "Count GetSessionInfo calls a second; -- SECONDS" },
+    }) |bench| {
+        const run = b.addSystemCommand(&.{ "python3", b.fmt("tests/bench/{s}", .{bench.script}) });
+        run.addArtifactArg(ferry);
+        if (bench.helper) |name| {
+            const helper = c.addExecutable(b, name, host);
+            helper.root_module.addCSourceFiles(.{ .root = b.path("tests/bench"), .files = &.{b.fmt("{s}.c", .{name})}, .flags = c.flags });
+            run.addArtifactArg(helper);
+        }
+        run.setCwd(b.path("."));
+        run.has_side_effects = true;
+        run.stdio = .inherit;
+        c.passArguments(b, run);
+        b.step(b.fmt("bench:{s}", .{bench.name}), bench.text).dependOn(&run.step);
+    }
+}
+
+/// pytest, which ./zigw has installed.
+fn addPythonTests(b: *std.Build, ferry: *std.Build.Step.Compile, name: []const u8, folder: []const u8, text: []const u8) *std.Build.Step {
+    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", folder, "--ferry" });
+    run.addArtifactArg(ferry);
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    c.passArguments(b, run);
+    b.step(name, text).dependOn(&run.step);
+    return &run.step;
 }
 
 /// One program a folder of tests/unit, linked with that folder of src/ and all lower ones.
-fn addUnitTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
+fn addUnitTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) *std.Build.Step {
     const all = b.step("test:unit", "Run the unit tests of every folder");
     const libs = Libs.add(b, host);
 
@@ -85,6 +138,21 @@ fn addUnitTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void
         b.step(b.fmt("test:{s}", .{layer.folder}), b.fmt("Run the unit tests of src/{s}; -- --filter 'suite/*'", .{layer.folder})).dependOn(&run.step);
         all.dependOn(&run.step);
     }
+    return all;
+}
+
+/// Zig has no AddressSanitizer runtime: the same files, by gcc.
+fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
+    const libs = Libs.add(b, host);
+    const run = b.addSystemCommand(&.{ "tests/asan.sh", ".zig-cache/asan" });
+    run.addFileArg(schemas);
+    for (&[_]*std.Build.Step.Compile{ libs.expat, libs.uring, libs.llhttp, libs.sqlite, libs.wolfssl }) |lib| run.addArtifactArg(lib);
+    run.addArg("--");
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    c.passArguments(b, run);
+    b.step("test:asan", "Run unit and end-to-end tests with AddressSanitizer and UBSan; -- -k crash").dependOn(&run.step);
 }
 
 const flags: []const []const u8 = c.flags ++ wolfssl.user_flags;

@@ -1,0 +1,53 @@
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "e2e"))
+
+from ferry import Node, Observer  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--ferry", required=True, help="the binary under test")
+
+
+@pytest.fixture(scope="session")
+def binary(request):
+    return pathlib.Path(request.config.getoption("--ferry")).resolve()
+
+
+@pytest.fixture
+def make_node(binary, tmp_path):
+    """Makes nodes that are stopped, and must stop in order, after the test."""
+    nodes = []
+
+    def make(name="a", **options):
+        node = Node(binary, tmp_path, name, **options)
+        nodes.append(node)
+        return node
+
+    yield make
+    for node in nodes:
+        node.stop()
+
+
+@pytest.fixture
+def pair(make_node):
+    """Two running nodes; the second knows the user lab."""
+    here, there = make_node("here").start(), make_node("there")
+    there.add_user()
+    return here, there.start()
+
+
+@pytest.fixture
+def observe():
+    observers = []
+
+    def make(*arguments, **options):
+        observers.append(Observer(*arguments, **options))
+        return observers[-1]
+
+    yield make
+    for observer in observers:
+        observer.close()
