@@ -67,6 +67,7 @@ void store_query_sessions(struct store *store,
 
     query->prefix = "s";
     query->from = "sessions s";
+    query->count_from = query->from;
     query->order_kind = order;
     query->position = from;
     if (order == STORE_BY_CHANGE) {
@@ -99,11 +100,14 @@ void store_query_files(struct store *store,
     if (order == STORE_BY_CHANGE) {
         query->from =
             "files f CROSS JOIN sessions s ON s.uuid = f.session_uuid";
+        query->count_from =
+            "files f JOIN sessions s ON s.uuid = f.session_uuid";
         query->order = "f.changed";
         conditions_add(conditions, "f.changed > ?", &from.changed, 1);
     } else {
         query->from =
             "sessions s CROSS JOIN files f ON f.session_uuid = s.uuid";
+        query->count_from = query->from;
         query->order = "s.id DESC, f.local_id";
         if (from.session_id != 0) {
             conditions_add(conditions, "s.id <= ?", place, 1);

@@ -94,7 +94,7 @@ struct store_rows {
         const struct store_event *events;
         const struct store_user *users;
     };
-    uint64_t remaining;         /* rows that match behind these */
+    uint64_t remaining;         /* rows that match behind these; 0 for events */
     struct store_position next; /* of the following page */
     uint64_t change;   /* the highest `changed` that the query could see */
     uint64_t sequence; /* the highest Sequence that the query could see */
@@ -118,8 +118,10 @@ void store_query_files(struct store *store,
                        enum store_order order, struct store_position from,
                        uint32_t limit, void *user, store_rows_fn done);
 
-/* Events above `after_sequence`, in order.  `rows->sequence` lets a caller
- * that got fewer than `limit` move on over what did not match. */
+/* Events above `after_sequence`, in order.  A full page says that there may be
+ * more: what remains is not counted, since that can be a week of events.
+ * `rows->sequence` lets a caller that got fewer than `limit` move on over what
+ * did not match. */
 struct store_event_filter {
     uint64_t after_sequence;
     uint32_t topics;          /* STORE_TOPIC_BIT of each; at least one */

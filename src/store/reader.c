@@ -109,7 +109,7 @@ static int count_rows(struct reader *reader, struct query *query,
     int next;
 
     text_builder_reset(sql);
-    text_add_format(sql, "SELECT count(*) FROM %s", query->from);
+    text_add_format(sql, "SELECT count(*) FROM %s", query->count_from);
     conditions_write(&query->conditions, sql);
     if (sql->failed)
         return -ENOMEM;
@@ -133,7 +133,7 @@ static int answer_inside(struct reader *reader, struct query *query)
     uint64_t count = 0;
     int ret = select_page(reader, query);
 
-    if (ret == 0 && query->order != NULL && rows->count == query->limit) {
+    if (ret == 0 && query->count_from != NULL && rows->count == query->limit) {
         ret = count_rows(reader, query, &count);
         rows->remaining = count - rows->count;
     }

@@ -24,6 +24,7 @@ struct query {
     enum table_id table;
     const char *prefix;     /* the table's name in `from` */
     const char *from;       /* "files f CROSS JOIN sessions s ON ..." */
+    const char *count_from; /* for counting, where no order matters */
     const char *order;      /* "f.changed"; NULL: there is one row at most */
     const char *session_id; /* one more column, or NULL */
     enum store_order order_kind;

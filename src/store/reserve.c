@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/limits.h"
-
-/* A disk that fills up does not become empty between two commits. */
-#define TRY_NS UINT64_C(1000000000)
 
 static void ask(struct reserve *reserve)
 {
@@ -44,13 +43,18 @@ bool reserve_give_up(struct reserve *reserve)
     return ftruncate(reserve->fd, 0) == 0;
 }
 
-bool reserve_take(struct reserve *reserve, uint64_t now_ns)
+bool reserve_take(struct reserve *reserve)
 {
+    struct statvfs status;
+
     if (reserve->held || reserve->useless)
         return true;
-    if (now_ns - reserve->tried_ns < TRY_NS)
+    /* Asking for what is not there would use up, for a moment, what others
+     * write to; and what just fits would be given up again at once. */
+    if (fstatvfs(reserve->fd, &status) != 0 ||
+        (uint64_t)status.f_bavail * status.f_frsize <
+            2 * (uint64_t)LIMIT_STORE_RESERVE_BYTES)
         return false;
-    reserve->tried_ns = now_ns;
     ask(reserve);
     return reserve->held || reserve->useless;
 }

@@ -7,15 +7,13 @@
 #define STORE_RESERVE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/check.h"
 
 struct reserve {
     int fd; /* -1 = closed */
     bool held;
-    bool useless;      /* the file system cannot promise room */
-    uint64_t tried_ns; /* when it was last asked for */
+    bool useless; /* the file system cannot promise room */
 };
 
 /* Opens the file and asks for the room.  Only the opening can fail: to have no
@@ -26,8 +24,8 @@ void reserve_close(struct reserve *reserve);
 /* Gives the room to others.  False when there is none left to give. */
 MUST_USE bool reserve_give_up(struct reserve *reserve);
 
-/* Asks for the room if it was given up, at most once a second.  True when it
- * is held, or can never be. */
-bool reserve_take(struct reserve *reserve, uint64_t now_ns);
+/* Takes the room again when the disk has plenty.  True when it is held, or can
+ * never be. */
+bool reserve_take(struct reserve *reserve);
 
 #endif

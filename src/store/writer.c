@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -114,8 +113,7 @@ void writer_run(struct lane *lane, struct lane_list *items)
         struct lane_list group = {0};
         take_group(items, &group);
         int ret = commit_group(writer, &group);
-        if (ret == 0 && writer->full &&
-            reserve_take(&writer->reserve, clock_mono_ns())) {
+        if (ret == 0 && writer->full && reserve_take(&writer->reserve)) {
             LOG(store_reserve_back, LIMIT_STORE_RESERVE_BYTES);
             writer->full = false;
         }

@@ -48,6 +48,14 @@ struct store_rows *fixture_events(struct fixture *fixture,
 struct store_rows *fixture_job(struct fixture *fixture, struct uuid uuid);
 struct store_rows *fixture_user(struct fixture *fixture, const char *name);
 
+/* Lists of texts in a filter: LIST(T("a"), T("b")). */
+#define LIST(...)                                                            \
+    {                                                                        \
+        (const struct text[]){__VA_ARGS__},                                  \
+            sizeof((const struct text[]){__VA_ARGS__}) / sizeof(struct text) \
+    }
+#define T(string) {string, sizeof string - 1}
+
 /* An id that is easy to tell: all bytes zero but the last four. */
 struct uuid id_of(uint32_t number);
 /* The number that id_of() was given. */
