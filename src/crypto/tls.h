@@ -21,7 +21,7 @@
  * is verified.  Whose key that is, is the caller's to judge, by
  * tls_peer_fingerprint(), before it writes a secret.
  *
- * Memory: some 30 KiB a session while it handshakes, less when idle; a record
+ * Memory: some 10 KiB a session, and for a moment twice that; a record
  * (16 KiB) while one is incomplete, and at most `output_bytes_max` for output.
  *
  * Source: RFC 8446; exporter, its section 7.5.  No tickets, no early data, no
