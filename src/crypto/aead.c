@@ -121,8 +121,8 @@ static uint32_t join(uint8_t whole[AEAD_GMAC_BYTES_MAX], const void *aad,
 }
 
 static int mac_seal(Aes *aes, const uint8_t *nonce, const void *aad,
-                    uint32_t aad_bytes, const void *plain,
-                    uint32_t plain_bytes, uint8_t *out)
+                    uint32_t aad_bytes, const void *plain, uint32_t plain_bytes,
+                    uint8_t *out)
 {
     uint8_t whole[AEAD_GMAC_BYTES_MAX];
     uint32_t whole_bytes = join(whole, aad, aad_bytes, plain, plain_bytes);

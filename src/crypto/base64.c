@@ -113,8 +113,8 @@ bool base64_decode(struct text text, uint8_t *data, uint32_t room_bytes,
     return true;
 }
 
-void pem_add(struct text_builder *builder, const char *label,
-             const void *data, uint32_t size_bytes)
+void pem_add(struct text_builder *builder, const char *label, const void *data,
+             uint32_t size_bytes)
 {
     const uint8_t *at = data;
     char line[PEM_LINE_BYTES + 1];
@@ -144,10 +144,10 @@ static struct text after_mark(struct text text, const char *word,
         snprintf(mark, sizeof mark, "-----%s %s-----", word, label);
 
     CHECK(mark_bytes > 0 && (size_t)mark_bytes < sizeof mark);
-    const char *found = text_is_absent(text)
-                            ? NULL
-                            : memmem(text.data, text.size_bytes, mark,
-                                     (size_t)mark_bytes);
+    const char *found =
+        text_is_absent(text)
+            ? NULL
+            : memmem(text.data, text.size_bytes, mark, (size_t)mark_bytes);
     if (found == NULL)
         return TEXT_ABSENT;
     *mark_at = (uint32_t)(found - text.data);

@@ -30,8 +30,8 @@ bool base64_decode(struct text text, uint8_t *data, uint32_t room_bytes,
 
 /* Adds a block with lines of 64 characters:
  * -----BEGIN label----- ... -----END label----- */
-void pem_add(struct text_builder *builder, const char *label,
-             const void *data, uint32_t size_bytes);
+void pem_add(struct text_builder *builder, const char *label, const void *data,
+             uint32_t size_bytes);
 
 /* Finds the first block with `label` in `text` and decodes it.  White space
  * between the lines and text around the block are ignored; headers inside it

@@ -26,8 +26,7 @@ static const uint32_t by_nibble[16] = {
     0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 };
 
-uint32_t hash_crc32c_by_table(uint32_t crc, const void *data,
-                              size_t size_bytes)
+uint32_t hash_crc32c_by_table(uint32_t crc, const void *data, size_t size_bytes)
 {
     const uint8_t *at = data;
 

@@ -60,10 +60,10 @@ static uint32_t make_certificate(ecc_key *key, WC_RNG *random,
     cert.isCA = 0;
     /* Fixed, so that no clock matters.  The first date is before ferry was:
      * a node whose clock stands in the past is believed, too. */
-    cert.beforeDateSz = put_date(cert.beforeDate, ASN_UTC_TIME,
-                                 "000101000000Z");
-    cert.afterDateSz = put_date(cert.afterDate, ASN_GENERALIZED_TIME,
-                                "99991231235959Z");
+    cert.beforeDateSz =
+        put_date(cert.beforeDate, ASN_UTC_TIME, "000101000000Z");
+    cert.afterDateSz =
+        put_date(cert.afterDate, ASN_GENERALIZED_TIME, "99991231235959Z");
     CHECK(wc_SetKeyUsage(&cert, "digitalSignature") == 0);
     CHECK(wc_MakeCert(&cert, der, IDENTITY_CERTIFICATE_BYTES_MAX, NULL, key,
                       random) > 0);
@@ -127,8 +127,8 @@ static enum identity_result check_key(const struct identity *identity,
 
     library_random_open(&random);
     CHECK(wc_ecc_init(&key) == 0);
-    if (wc_EccPrivateKeyDecode(identity->key, &at, &key,
-                               identity->key_bytes) == 0 &&
+    if (wc_EccPrivateKeyDecode(identity->key, &at, &key, identity->key_bytes) ==
+            0 &&
         wc_ecc_get_curve_id(key.idx) == ECC_SECP256R1 &&
         wc_ecc_make_pub_ex(&key, NULL, &random) == 0 &&
         fingerprint_of_key(&key, fingerprint))
@@ -196,8 +196,8 @@ bool fingerprint_parse(struct text text, struct fingerprint *fingerprint)
 
     if (!text_starts_with(text, fingerprint_prefix))
         return false;
-    struct text digest = text_from(text.data + prefix_bytes,
-                                   text.size_bytes - prefix_bytes);
+    struct text digest =
+        text_from(text.data + prefix_bytes, text.size_bytes - prefix_bytes);
     if (!base64_decode(digest, parsed.digest, sizeof parsed.digest,
                        &size_bytes) ||
         size_bytes != sizeof parsed.digest)

@@ -51,10 +51,10 @@ static int derive(struct text password, const struct hashed *hashed,
                   uint8_t tag[TAG_BYTES])
 {
     library_start();
-    int ret = wc_Argon2(WC_ARGON2_ID, tag, TAG_BYTES,
-                        (const uint8_t *)password.data, password.size_bytes,
-                        hashed->salt, hashed->salt_bytes, hashed->lanes,
-                        hashed->memory_kib, hashed->passes);
+    int ret =
+        wc_Argon2(WC_ARGON2_ID, tag, TAG_BYTES, (const uint8_t *)password.data,
+                  password.size_bytes, hashed->salt, hashed->salt_bytes,
+                  hashed->lanes, hashed->memory_kib, hashed->passes);
     /* Arguments are in range by now. */
     CHECK(ret == 0 || ret == MEMORY_E);
     return ret == 0 ? 0 : -ENOMEM;
@@ -74,10 +74,10 @@ int password_hash(struct text password,
         return ret;
     base64_encode(hashed.salt, SALT_BYTES, false, salt);
     base64_encode(hashed.tag, TAG_BYTES, false, tag);
-    int size = snprintf(text, PASSWORD_HASH_TEXT_BYTES_MAX + 1,
-                        "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s",
-                        hashed.memory_kib, hashed.passes, hashed.lanes, salt,
-                        tag);
+    int size =
+        snprintf(text, PASSWORD_HASH_TEXT_BYTES_MAX + 1,
+                 "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s", hashed.memory_kib,
+                 hashed.passes, hashed.lanes, salt, tag);
     CHECK(size > 0 && size <= (int)PASSWORD_HASH_TEXT_BYTES_MAX);
     return 0;
 }

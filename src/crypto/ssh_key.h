@@ -59,8 +59,7 @@ MUST_USE enum ssh_key_result ssh_public_key_parse(struct text line,
 void ssh_public_key_format(const struct ssh_public_key *key,
                            char text[SSH_PUBLIC_KEY_TEXT_BYTES + 1]);
 /* As `ssh-keygen -l` shows it: the SHA-256 of the key's SSH encoding. */
-struct fingerprint ssh_public_key_fingerprint(
-    const struct ssh_public_key *key);
+struct fingerprint ssh_public_key_fingerprint(const struct ssh_public_key *key);
 bool ssh_public_key_equal(const struct ssh_public_key *a,
                           const struct ssh_public_key *b);
 

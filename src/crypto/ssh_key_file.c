@@ -61,8 +61,8 @@ static enum ssh_key_result parse_openssh_private(struct text part,
             return SSH_KEY_MALFORMED;
     }
 
-    struct text second = text_from(pair.data + SEED_BYTES,
-                                   SSH_PUBLIC_KEY_BYTES);
+    struct text second =
+        text_from(pair.data + SEED_BYTES, SSH_PUBLIC_KEY_BYTES);
     memcpy(key->seed, pair.data, SEED_BYTES);
     complete(key);
     if (!text_equal(point, second) ||

@@ -1,4 +1,5 @@
-/* SSH's strings: a length of 4 bytes and as many bytes (RFC 4251, section 5). */
+/* SSH's strings: a length of 4 bytes and as many bytes (RFC 4251, section 5).
+ */
 #ifndef CRYPTO_SSH_WIRE_H
 #define CRYPTO_SSH_WIRE_H
 
@@ -15,8 +16,8 @@ static inline struct text ssh_get_string(struct bytes_reader *reader)
     return text_from((const char *)data, size_bytes);
 }
 
-static inline void ssh_put_string(struct bytes_writer *writer,
-                                  const void *data, uint32_t size_bytes)
+static inline void ssh_put_string(struct bytes_writer *writer, const void *data,
+                                  uint32_t size_bytes)
 {
     bytes_put_u32(writer, size_bytes);
     bytes_put(writer, data, size_bytes);

@@ -28,7 +28,7 @@ struct tls_session {
     enum tls_state state;
     enum tls_error error;
     bool is_server;
-    bool is_tls;   /* the first byte could be one of TLS */
+    bool is_tls;    /* the first byte could be one of TLS */
     bool has_ended; /* close_notify was said */
 
     const uint8_t *fed; /* borrowed; what is not read yet */
@@ -395,6 +395,5 @@ void tls_export(struct tls_session *session, const char *label,
     CHECK(session->state == TLS_OPEN || session->state == TLS_CLOSED);
     CHECK(wolfSSL_export_keying_material(session->library, out, size_bytes,
                                          label, strlen(label), context,
-                                         context_bytes,
-                                         1) == WOLFSSL_SUCCESS);
+                                         context_bytes, 1) == WOLFSSL_SUCCESS);
 }

@@ -89,8 +89,7 @@ void tls_feed(struct tls_session *session, const void *data,
  * wrote.  Returns 0 when all that was fed is used up, or the session is no
  * longer open.  During the handshake it returns 0 when that is done, with the
  * rest kept: look at the state, and call again. */
-uint32_t tls_read(struct tls_session *session, void *room,
-                  uint32_t room_bytes);
+uint32_t tls_read(struct tls_session *session, void *room, uint32_t room_bytes);
 /* Whether fed bytes remain that tls_read() has not looked at. */
 bool tls_has_input(const struct tls_session *session);
 

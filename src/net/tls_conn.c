@@ -30,8 +30,7 @@ enum conn_state {
 static const struct state_rule rules[] = {
     [CONN_CONNECTING] = {"connecting",
                          NEXT(CONN_HANDSHAKING) | NEXT(CONN_CLOSING)},
-    [CONN_HANDSHAKING] = {"handshaking", NEXT(CONN_OPEN) |
-                                             NEXT(CONN_FLUSHING) |
+    [CONN_HANDSHAKING] = {"handshaking", NEXT(CONN_OPEN) | NEXT(CONN_FLUSHING) |
                                              NEXT(CONN_CLOSING)},
     [CONN_OPEN] = {"open", NEXT(CONN_FLUSHING) | NEXT(CONN_CLOSING)},
     [CONN_FLUSHING] = {"flushing", NEXT(CONN_CLOSING)},
@@ -353,9 +352,8 @@ static void tune(int fd)
                      sizeof wait_ms);
 }
 
-static struct tls_conn *make_conn(struct loop *loop,
-                                  struct tls_context *context,
-                                  uint32_t timeout_ms)
+static struct tls_conn *
+make_conn(struct loop *loop, struct tls_context *context, uint32_t timeout_ms)
 {
     struct tls_conn *conn = calloc(1, sizeof *conn);
 
@@ -390,12 +388,10 @@ static void begin(struct loop_post *post)
     conn_run(conn);
 }
 
-struct tls_conn *tls_conn_start_client(struct loop *loop,
-                                       struct tls_context *context,
-                                       const struct address *address,
-                                       uint32_t timeout_ms,
-                                       const struct tls_conn_events *events,
-                                       void *owner)
+struct tls_conn *
+tls_conn_start_client(struct loop *loop, struct tls_context *context,
+                      const struct address *address, uint32_t timeout_ms,
+                      const struct tls_conn_events *events, void *owner)
 {
     struct tls_conn *conn = make_conn(loop, context, timeout_ms);
 
@@ -433,8 +429,7 @@ struct tls_conn *tls_conn_start_server(struct tls_listener *listener,
 
 /* ---- what the owner asks ---- */
 
-void tls_conn_send(struct tls_conn *conn, const void *data,
-                   uint32_t size_bytes)
+void tls_conn_send(struct tls_conn *conn, const void *data, uint32_t size_bytes)
 {
     CHECK(conn->state >= CONN_OPEN);
     if (conn->state != CONN_OPEN ||

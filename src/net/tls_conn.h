@@ -44,7 +44,7 @@ enum tls_conn_end {
     TLS_CONN_END_TLS,       /* TLS failed later: enum tls_error */
     TLS_CONN_END_CONNECT_TIMEOUT,   /* no answer to TCP in time */
     TLS_CONN_END_HANDSHAKE_TIMEOUT, /* TCP, but no TLS in time */
-    TLS_CONN_END_OVERFLOW,  /* the peer does not read: queue full */
+    TLS_CONN_END_OVERFLOW,          /* the peer does not read: queue full */
     TLS_CONN_END_MEMORY,
 };
 
@@ -71,12 +71,10 @@ void tls_conn_end_format(enum tls_conn_end end, int error, char *text,
  * `timeout_ms` is for TCP and TLS together; 0 = LIMIT_TLS_HANDSHAKE_MS.
  * `events` must outlive the connection.  NULL when memory is used up, and only
  * then. */
-struct tls_conn *tls_conn_start_client(struct loop *loop,
-                                       struct tls_context *context,
-                                       const struct address *address,
-                                       uint32_t timeout_ms,
-                                       const struct tls_conn_events *events,
-                                       void *owner);
+struct tls_conn *
+tls_conn_start_client(struct loop *loop, struct tls_context *context,
+                      const struct address *address, uint32_t timeout_ms,
+                      const struct tls_conn_events *events, void *owner);
 
 /* Queues `size_bytes`, copied.  More than LIMIT_TLS_CONN_QUEUE_BYTES queued
  * ends the connection with TLS_CONN_END_OVERFLOW.  Allowed from `ready` (or
@@ -106,8 +104,8 @@ const struct address *tls_conn_peer(const struct tls_conn *conn);
  * tls_conn_adopt() on it before it returns, else it is closed. */
 typedef void (*tls_listener_accepted_fn)(struct tls_conn *conn, void *user);
 
-void tls_conn_adopt(struct tls_conn *conn,
-                    const struct tls_conn_events *events, void *owner);
+void tls_conn_adopt(struct tls_conn *conn, const struct tls_conn_events *events,
+                    void *owner);
 
 /* Listens on `address` (port 0 takes a free one).  At most
  * LIMIT_TLS_CONNECTIONS at once, of which LIMIT_TLS_HANDSHAKES may not have
@@ -119,8 +117,7 @@ MUST_USE int tls_listener_open(struct tls_listener **listener,
                                uint32_t timeout_ms,
                                tls_listener_accepted_fn accepted, void *user);
 /* The address it listens on, with the port that was taken. */
-const struct address *tls_listener_address(
-    const struct tls_listener *listener);
+const struct address *tls_listener_address(const struct tls_listener *listener);
 
 /* Stops listening and aborts handshakes; connections that were adopted live
  * on.  `stopped` is called from the loop when the last of the listener's

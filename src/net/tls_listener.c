@@ -65,9 +65,9 @@ static void take_in(struct tls_listener *listener, int fd)
     struct tls_conn *conn = NULL;
 
     if (!is_full(listener))
-        conn = tls_conn_start_server(listener, listener->loop,
-                                     listener->context, fd,
-                                     listener->timeout_ms);
+        conn =
+            tls_conn_start_server(listener, listener->loop, listener->context,
+                                  fd, listener->timeout_ms);
     if (conn == NULL) {
         LOG(tls_full, listener->conn_count, listener->handshake_count);
         close(fd);
@@ -103,8 +103,8 @@ void tls_listener_show(struct tls_conn *conn)
         tls_conn_close(conn);
 }
 
-void tls_conn_adopt(struct tls_conn *conn,
-                    const struct tls_conn_events *events, void *owner)
+void tls_conn_adopt(struct tls_conn *conn, const struct tls_conn_events *events,
+                    void *owner)
 {
     CHECK(conn->listener != NULL);
     CHECK(conn->events == NULL);
@@ -206,8 +206,7 @@ int tls_listener_open(struct tls_listener **opened, struct loop *loop,
     ret = socket_local_address(listener->fd, &listener->address);
     if (ret < 0)
         goto close_fd;
-    loop_accept(loop, &listener->accept_op, listener->fd,
-                listener_accept_done);
+    loop_accept(loop, &listener->accept_op, listener->fd, listener_accept_done);
     *opened = listener;
     return 0;
 

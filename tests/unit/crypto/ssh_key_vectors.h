@@ -13,9 +13,8 @@ static const char ssh_plain[] =
     "qsTZrVtDt0TN4Vzi8W/vAAAACnRocm93IGF3YXkBAgM=\n"
     "-----END OPENSSH PRIVATE KEY-----\n";
 
-
 /* Its public half, as one line: type, key, comment. */
-#define SSH_PUBLIC_BASE64                                          \
+#define SSH_PUBLIC_BASE64                              \
     "AAAAC3NzaC1lZDI1NTE5AAAAIJ7VUhlC5z/rnsbN8LJ2K6oa" \
     "qsTZrVtDt0TN4Vzi8W/v"
 static const char ssh_public[] =
@@ -46,7 +45,10 @@ static const char ssh_ecdsa[] =
     "-----END OPENSSH PRIVATE KEY-----\n";
 
 static const char ssh_ecdsa_public[] =
-    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCZMP5M/IsEa6x5Tstgay8A3JbwJklZiWQmMMNcsx0yTOv3adcG2HPdtGT/R2rj2z7I6oefmBl+n8ICN4u87j6Q= root@vm\n";
+    "ecdsa-sha2-nistp256 "
+    "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBCZMP5M/"
+    "IsEa6x5Tstgay8A3JbwJklZiWQmMMNcsx0yTOv3adcG2HPdtGT/"
+    "R2rj2z7I6oefmBl+n8ICN4u87j6Q= root@vm\n";
 
 /* ssh-keygen -t rsa -b 1024 -m PEM */
 static const char ssh_rsa_old[] =

@@ -122,7 +122,7 @@ Test(aead, knows_its_kinds)
  * code takes other paths. */
 Test(aead, seals_and_opens_any_size_in_place_and_out_of_place)
 {
-    static const uint32_t sizes[] = {0,   1,    15,   16,   17,  255, 256,
+    static const uint32_t sizes[] = {0,   1,    15,   16,   17,   255,  256,
                                      257, 1023, 1024, 1025, 1430, 4096, 9000};
     static uint8_t plain[SIZE_MAX_BYTES], apart[SIZE_MAX_BYTES + 16],
         inside[SIZE_MAX_BYTES + 16], opened[SIZE_MAX_BYTES];
@@ -145,8 +145,8 @@ Test(aead, seals_and_opens_any_size_in_place_and_out_of_place)
             cr_assert(aead_open(&aead, i, aad, sizeof aad, apart, sealed_bytes,
                                 opened));
             cr_assert_eq(memcmp(opened, plain, size), 0);
-            cr_assert(aead_open(&aead, i, aad, sizeof aad, inside,
-                                sealed_bytes, inside));
+            cr_assert(aead_open(&aead, i, aad, sizeof aad, inside, sealed_bytes,
+                                inside));
             cr_assert_eq(memcmp(inside, plain, size), 0);
         }
         aead_wipe(&aead);
@@ -226,18 +226,18 @@ Test(aead, refuses_another_number_another_length_and_another_border)
 
 Test(aead, authenticates_without_encryption_up_to_its_limit)
 {
-    static uint8_t plain[AEAD_GMAC_BYTES_MAX],
-        sealed[AEAD_GMAC_BYTES_MAX + 17], opened[AEAD_GMAC_BYTES_MAX + 1];
+    static uint8_t plain[AEAD_GMAC_BYTES_MAX], sealed[AEAD_GMAC_BYTES_MAX + 17],
+        opened[AEAD_GMAC_BYTES_MAX + 1];
     uint8_t aad[16] = {0};
     uint32_t largest = AEAD_GMAC_BYTES_MAX - sizeof aad;
     struct aead aead;
 
     aead_init(&aead, AEAD_AES_128_GMAC_ONLY, some_key, some_iv);
     aead_seal(&aead, 0, aad, sizeof aad, plain, largest, sealed);
-    cr_assert(aead_open(&aead, 0, aad, sizeof aad, sealed, largest + 16,
-                        opened));
-    cr_assert_not(aead_open(&aead, 0, aad, sizeof aad, sealed, largest + 17,
-                            opened));
+    cr_assert(
+        aead_open(&aead, 0, aad, sizeof aad, sealed, largest + 16, opened));
+    cr_assert_not(
+        aead_open(&aead, 0, aad, sizeof aad, sealed, largest + 17, opened));
     aead_wipe(&aead);
 }
 

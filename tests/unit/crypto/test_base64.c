@@ -38,8 +38,8 @@ Test(base64, writes_and_reads_both_forms)
         cr_expect(base64_decode(text_of(vectors[i].padded), data, plain_bytes,
                                 &size));
         cr_expect_eq(size, plain_bytes);
-        cr_expect(base64_decode(text_of(vectors[i].bare), data, plain_bytes,
-                                &size));
+        cr_expect(
+            base64_decode(text_of(vectors[i].bare), data, plain_bytes, &size));
         cr_expect_eq(size, plain_bytes);
         cr_expect_eq(memcmp(data, vectors[i].plain, plain_bytes), 0);
         if (plain_bytes > 0)
@@ -75,15 +75,16 @@ Test(base64, refuses_what_has_another_form)
         "Zg===",    /* too much */
         "Zm9v=",    /* where none belongs */
         "Zm9v====", /* the same */
-        "=",    "====", "Zg==Zg==", "Zg =", "Zm 9v", "Zm\n9v", "Zm-_", "Zm9\x80",
+        "=",        "====",   "Zg==Zg==", "Zg =",
+        "Zm 9v",    "Zm\n9v", "Zm-_",     "Zm9\x80",
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint8_t data[16];
         uint32_t size = 77;
-        cr_expect_not(base64_decode(text_of(cases[i]), data, sizeof data,
-                                    &size),
-                      "%s", cases[i]);
+        cr_expect_not(
+            base64_decode(text_of(cases[i]), data, sizeof data, &size), "%s",
+            cases[i]);
         cr_expect_eq(size, 77);
     }
 }

@@ -15,9 +15,9 @@ static void assert_round_trip(const struct identity *identity)
     cr_assert_eq(back.key_bytes, identity->key_bytes);
     cr_assert_eq(memcmp(back.key, identity->key, back.key_bytes), 0);
     cr_assert_eq(back.certificate_bytes, identity->certificate_bytes);
-    cr_assert_eq(memcmp(back.certificate, identity->certificate,
-                        back.certificate_bytes),
-                 0);
+    cr_assert_eq(
+        memcmp(back.certificate, identity->certificate, back.certificate_bytes),
+        0);
     cr_assert(fingerprint_equal(back.fingerprint, identity->fingerprint));
     text_builder_free(&builder);
 }
@@ -105,8 +105,8 @@ Test(identity, cut_off_certificates_have_no_fingerprint)
 
     identity_make(&one);
     for (uint32_t cut = 0; cut < one.certificate_bytes / 2; cut++)
-        cr_assert_not(fingerprint_of_certificate(one.certificate, cut,
-                                                 &fingerprint));
+        cr_assert_not(
+            fingerprint_of_certificate(one.certificate, cut, &fingerprint));
 }
 
 Test(identity, fingerprints_have_one_text)

@@ -41,7 +41,8 @@ Test(password, knows_its_own_hashes_and_salts_them)
     cr_assert_eq(password_hash(password, one), 0);
     cr_assert_eq(password_hash(password, other), 0);
     cr_assert_str_neq(one, other);
-    cr_assert(text_starts_with(text_of(one), "$argon2id$v=19$m=32768,t=2,p=1$"));
+    cr_assert(
+        text_starts_with(text_of(one), "$argon2id$v=19$m=32768,t=2,p=1$"));
     cr_assert_eq(password_verify(password, text_of(one)), PASSWORD_RIGHT);
     cr_assert_eq(password_verify(text_of("p\xc3\xa4ss"), text_of(one)),
                  PASSWORD_WRONG);

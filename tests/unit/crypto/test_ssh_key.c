@@ -76,7 +76,8 @@ Test(ssh_key, reads_private_keys_or_says_why_not)
         {"plain, needless passphrase", ssh_plain, "x", SSH_KEY_OK},
         {"public", ssh_public, NULL, SSH_KEY_IS_PUBLIC},
         {"public ecdsa", ssh_ecdsa_public, NULL, SSH_KEY_IS_PUBLIC},
-        {"OpenSSH's scheme", ssh_encrypted, "secret", SSH_KEY_OPENSSH_ENCRYPTED},
+        {"OpenSSH's scheme", ssh_encrypted, "secret",
+         SSH_KEY_OPENSSH_ENCRYPTED},
         {"ecdsa", ssh_ecdsa, NULL, SSH_KEY_WRONG_TYPE},
         {"old rsa", ssh_rsa_old, NULL, SSH_KEY_OLD_FORMAT},
         {"pkcs8", pkcs8_plain, NULL, SSH_KEY_OK},
@@ -138,9 +139,9 @@ static void damage(const char *file, const char *label, const char *passphrase)
     struct text_builder builder = {0};
     struct ssh_private_key whole, key;
 
-    cr_assert_eq(ssh_private_key_parse(text_of(file), text_of(passphrase),
-                                       &whole),
-                 SSH_KEY_OK);
+    cr_assert_eq(
+        ssh_private_key_parse(text_of(file), text_of(passphrase), &whole),
+        SSH_KEY_OK);
     cr_assert(pem_find(text_of(file), label, data, sizeof data, &size));
     for (uint32_t cut = 0; cut < size; cut++) {
         text_builder_reset(&builder);
@@ -180,14 +181,13 @@ Test(ssh_key, a_file_at_the_limit_is_looked_at_and_one_more_byte_is_not)
 
     memset(file, ' ', sizeof file);
     memcpy(file, ssh_plain, sizeof ssh_plain - 1);
-    cr_assert_eq(ssh_private_key_parse(
-                     text_from(file, SSH_KEY_FILE_BYTES_MAX), TEXT_ABSENT,
-                     &key),
+    cr_assert_eq(ssh_private_key_parse(text_from(file, SSH_KEY_FILE_BYTES_MAX),
+                                       TEXT_ABSENT, &key),
                  SSH_KEY_OK);
-    cr_assert_eq(ssh_private_key_parse(
-                     text_from(file, SSH_KEY_FILE_BYTES_MAX + 1), TEXT_ABSENT,
-                     &key),
-                 SSH_KEY_TOO_LARGE);
+    cr_assert_eq(
+        ssh_private_key_parse(text_from(file, SSH_KEY_FILE_BYTES_MAX + 1),
+                              TEXT_ABSENT, &key),
+        SSH_KEY_TOO_LARGE);
 }
 
 Test(ssh_key, signs_as_openssl_does)

@@ -312,15 +312,17 @@ Test(tls, a_peer_of_another_protocol_is_called_so)
 }
 
 /* A ClientHello without supported_versions: TLS 1.2 at most. */
-static const uint8_t hello_1_2[] = {
-    22, 3, 1, 0, 47,                /* record: handshake, 47 bytes */
-    1, 0, 0, 43,                    /* ClientHello, 43 bytes */
-    3, 3,                           /* TLS 1.2 */
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-    22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, /* random */
-    0,                              /* no session id */
-    0, 4, 0xc0, 0x2b, 0xc0, 0x2c,   /* ECDHE-ECDSA with AES-GCM */
-    1, 0,                           /* no compression */
+static const uint8_t hello_1_2[] =
+    {
+        22, 3,  1,    0,    47, /* record: handshake, 47 bytes */
+        1,  0,  0,    43,       /* ClientHello, 43 bytes */
+        3,  3,                  /* TLS 1.2 */
+        1,  2,  3,    4,    5,    6,    7,  8,  9,  10, 11,
+        12, 13, 14,   15,   16,   17,   18, 19, 20, 21, 22,
+        23, 24, 25,   26,   27,   28,   29, 30, 31, 32, /* random */
+        0,                                              /* no session id */
+        0,  4,  0xc0, 0x2b, 0xc0, 0x2c, /* ECDHE-ECDSA with AES-GCM */
+        1,  0,                          /* no compression */
 };
 
 Test(tls, a_client_of_tls_1_2_is_refused)

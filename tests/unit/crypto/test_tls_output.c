@@ -15,7 +15,8 @@ Test(tls_output, gives_back_what_was_put_in_whatever_the_pieces)
 
     random_seed(&random, 7);
     for (int turn = 0; turn < 3000; turn++) {
-        uint32_t size = (uint32_t)random_below(&random, turn % 10 ? 400 : 30000);
+        uint32_t size =
+            (uint32_t)random_below(&random, turn % 10 ? 400 : 30000);
         for (uint32_t i = 0; i < size; i++)
             piece[i] = (uint8_t)(next_in + i);
         uint32_t before = output.size_bytes;
@@ -27,7 +28,8 @@ Test(tls_output, gives_back_what_was_put_in_whatever_the_pieces)
             cr_assert_eq(result, TLS_OUTPUT_ADDED);
             next_in = (uint8_t)(next_in + size);
         }
-        uint32_t room = (uint32_t)random_below(&random, turn % 10 ? 300 : 40000);
+        uint32_t room =
+            (uint32_t)random_below(&random, turn % 10 ? 300 : 40000);
         uint32_t taken = tls_output_take(&output, piece, room);
         for (uint32_t i = 0; i < taken; i++)
             cr_assert_eq(piece[i], next_out++);

@@ -373,8 +373,9 @@ Test(tls_conn, a_client_of_another_protocol_is_logged_and_closed)
 /* The peer has said all it has to say, and reads on. */
 Test(tls_conn, a_client_of_tls_1_2_gets_an_alert_although_it_has_shut_down)
 {
-    static const uint8_t hello[52] = {22, 3, 1, 0, 47, 1, 0, 0, 43, 3, 3,
-                                      [45] = 4, 0xc0, 0x2b, 0xc0, 0x2c, 1, 0};
+    static const uint8_t hello[52] = {22,   3,    1,    0,    47, 1,
+                                      0,    0,    43,   3,    3,  [45] = 4,
+                                      0xc0, 0x2b, 0xc0, 0x2c, 1,  0};
     uint8_t answer[16];
 
     listen_for(0);
