@@ -25,22 +25,22 @@ static const struct detail_row details[SOAP_DETAIL_COUNT] = {
     [SOAP_DETAIL_JOB_NOT_FOUND] = {&soap_type_isc_job_not_found,
                                    "There is no such job", SOAP_FAULT_CLIENT},
     [SOAP_DETAIL_JOB_SUBSCRIPTION_NOT_FOUND] =
-        {&soap_type_isc_subscription_not_found,
-         "There is no such subscription", SOAP_FAULT_CLIENT},
+        {&soap_type_isc_subscription_not_found, "There is no such subscription",
+         SOAP_FAULT_CLIENT},
     [SOAP_DETAIL_SESSION_NOT_FOUND] = {&soap_type_f06_session_not_found,
                                        "There is no such session",
                                        SOAP_FAULT_CLIENT},
     [SOAP_DETAIL_SESSION_SUBSCRIPTION_NOT_FOUND] =
-        {&soap_type_f06_subscription_not_found,
-         "There is no such subscription", SOAP_FAULT_CLIENT},
+        {&soap_type_f06_subscription_not_found, "There is no such subscription",
+         SOAP_FAULT_CLIENT},
     [SOAP_DETAIL_FILTER_CHANGED] =
         {&soap_type_f09_filter_changed_error,
          "The iteration token belongs to another filter", SOAP_FAULT_CLIENT},
 };
 
 struct soap_fault soap_fault_make(struct arena *arena,
-                                  enum soap_fault_code code,
-                                  const char *format, ...)
+                                  enum soap_fault_code code, const char *format,
+                                  ...)
 {
     struct soap_fault fault = {.code = code};
     char text[512]; /* a path of names and a shortened value */
@@ -75,8 +75,7 @@ const struct soap_type *soap_detail_type(enum soap_detail detail)
     return details[detail].type;
 }
 
-int soap_fault_http_status(enum soap_version version,
-                           enum soap_fault_code code)
+int soap_fault_http_status(enum soap_version version, enum soap_fault_code code)
 {
     return version == SOAP_1_2 && code == SOAP_FAULT_CLIENT ? 400 : 500;
 }

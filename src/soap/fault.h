@@ -53,9 +53,8 @@ struct soap_fault {
 
 /* A fault without detail; `format` as printf's, into `arena`. */
 struct soap_fault soap_fault_make(struct arena *arena,
-                                  enum soap_fault_code code,
-                                  const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+                                  enum soap_fault_code code, const char *format,
+                                  ...) __attribute__((format(printf, 3, 4)));
 
 /* The typed fault `detail` with its usual code and text.  `value` is
  * borrowed. */

@@ -6,10 +6,10 @@
 
 enum guard_state {
     IN_TEXT,
-    AFTER_LESS,    /* after < */
-    IN_TAG,        /* also the XML declaration */
-    IN_QUOTES,     /* inside a tag */
-    AFTER_BANG,    /* after <!, while it may become <!-- or <![CDATA[ */
+    AFTER_LESS, /* after < */
+    IN_TAG,     /* also the XML declaration */
+    IN_QUOTES,  /* inside a tag */
+    AFTER_BANG, /* after <!, while it may become <!-- or <![CDATA[ */
     IN_COMMENT,
     IN_CDATA,
 };
@@ -46,10 +46,10 @@ static void learn_encoding(struct markup_guard *guard)
 static enum markup_result step_after_bang(struct markup_guard *guard,
                                           uint32_t c)
 {
-    const char *begin =
-        guard->matched == 0 ? (c == '-' ? comment_begin : cdata_begin)
-        : guard->quote == '-' ? comment_begin
-                              : cdata_begin;
+    const char *begin = guard->matched == 0
+                            ? (c == '-' ? comment_begin : cdata_begin)
+                        : guard->quote == '-' ? comment_begin
+                                              : cdata_begin;
 
     if (c != (uint32_t)begin[guard->matched])
         return MARKUP_DTD;
@@ -123,17 +123,6 @@ static enum markup_result step(struct markup_guard *guard, uint32_t c)
     NEVER("every state has a case");
 }
 
-/* Text is most of a document: jump to where it ends. */
-static uint32_t skip_text(const struct markup_guard *guard, const char *data,
-                          uint32_t size_bytes)
-{
-    if (guard->state != IN_TEXT || guard->unit_bytes != 1 ||
-        !guard->has_begun || size_bytes == 0)
-        return 0;
-    const char *less = memchr(data, '<', size_bytes);
-    return less == NULL ? size_bytes : (uint32_t)(less - data);
-}
-
 static enum markup_result count(struct markup_guard *guard)
 {
     if (guard->state == IN_TEXT || guard->state == IN_CDATA)
@@ -141,6 +130,48 @@ static enum markup_result count(struct markup_guard *guard)
     guard->size_bytes += guard->unit_bytes;
     return guard->size_bytes > guard->size_bytes_max ? MARKUP_TOO_LONG
                                                      : MARKUP_GOOD;
+}
+
+static uint32_t before(const char *data, uint32_t size_bytes, char c)
+{
+    const char *found = memchr(data, c, size_bytes);
+
+    return found == NULL ? size_bytes : (uint32_t)(found - data);
+}
+
+static uint32_t before_tag_end(const char *data, uint32_t size_bytes)
+{
+    uint32_t at = 0;
+
+    while (at < size_bytes && data[at] != '>' && data[at] != '"' &&
+           data[at] != '\'')
+        at++;
+    return at;
+}
+
+/* Most bytes change no state.  Jumps to the next that may, for speed only;
+ * stops where the limit does. */
+static uint32_t skip_dull(struct markup_guard *guard, const char *data,
+                          uint32_t size_bytes)
+{
+    uint32_t skipped;
+
+    if (guard->unit_bytes != 1 || !guard->has_begun)
+        return 0;
+    if (guard->state == IN_TEXT)
+        return before(data, size_bytes, '<');
+
+    uint32_t room = guard->size_bytes_max - guard->size_bytes;
+    if (size_bytes > room)
+        size_bytes = room;
+    if (guard->state == IN_TAG)
+        skipped = before_tag_end(data, size_bytes);
+    else if (guard->state == IN_QUOTES)
+        skipped = before(data, size_bytes, (char)guard->quote);
+    else
+        return 0;
+    guard->size_bytes += skipped;
+    return skipped;
 }
 
 /* Puts the bytes of a UTF-16 unit together.  False: half of one is here. */
@@ -189,7 +220,7 @@ enum markup_result markup_guard_feed(struct markup_guard *guard,
             result = feed_byte(guard, guard->first[1]);
     }
     while (at < size_bytes && result == MARKUP_GOOD) {
-        at += skip_text(guard, data + at, size_bytes - at);
+        at += skip_dull(guard, data + at, size_bytes - at);
         if (at < size_bytes)
             result = feed_byte(guard, (uint8_t)data[at++]);
     }

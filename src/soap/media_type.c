@@ -39,9 +39,12 @@ static enum soap_charset charset_of(struct text word)
         const char *word;
         enum soap_charset charset;
     } charsets[] = {
-        {"utf-8", SOAP_CHARSET_UTF_8},      {"utf8", SOAP_CHARSET_UTF_8},
-        {"utf-16", SOAP_CHARSET_UTF_16},    {"utf-16le", SOAP_CHARSET_UTF_16LE},
-        {"utf-16be", SOAP_CHARSET_UTF_16BE}, {"", SOAP_CHARSET_ABSENT},
+        {"utf-8", SOAP_CHARSET_UTF_8},
+        {"utf8", SOAP_CHARSET_UTF_8},
+        {"utf-16", SOAP_CHARSET_UTF_16},
+        {"utf-16le", SOAP_CHARSET_UTF_16LE},
+        {"utf-16be", SOAP_CHARSET_UTF_16BE},
+        {"", SOAP_CHARSET_ABSENT},
     };
 
     for (uint32_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++) {
@@ -51,8 +54,7 @@ static enum soap_charset charset_of(struct text word)
     return SOAP_CHARSET_REFUSED;
 }
 
-bool soap_media_type_parse(struct text content_type,
-                           enum soap_charset *charset)
+bool soap_media_type_parse(struct text content_type, enum soap_charset *charset)
 {
     static const char name[] = "charset";
     struct text rest = text_trim(content_type);
@@ -72,8 +74,8 @@ bool soap_media_type_parse(struct text content_type,
             continue;
         uint32_t before = (uint32_t)(equals - part.data);
         if (text_is_nocase(text_trim(text_from(part.data, before)), name))
-            *charset = charset_of(unquoted(text_from(
-                equals + 1, part.size_bytes - before - 1)));
+            *charset = charset_of(
+                unquoted(text_from(equals + 1, part.size_bytes - before - 1)));
     }
     return *charset != SOAP_CHARSET_REFUSED;
 }

@@ -47,12 +47,11 @@ struct order_parser {
 };
 
 /* Sets the error.  The first one wins. */
-static void fail(struct order_parser *parser, uint32_t line,
-                 const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static void fail(struct order_parser *parser, uint32_t line, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
 
-static void fail(struct order_parser *parser, uint32_t line,
-                 const char *format, ...)
+static void fail(struct order_parser *parser, uint32_t line, const char *format,
+                 ...)
 {
     char text[512]; /* a path, the words of a set, a shortened value */
     va_list args;
@@ -182,13 +181,11 @@ static void store_number(struct order_parser *parser,
     if (!scalar_parse_i64(text, row->min, row->max, value))
         fail(parser, line,
              "%s: expected a whole number from %lld to %lld, found \"%.*s\"",
-             row->path, (long long)row->min, (long long)row->max,
-             SHOWN(text));
+             row->path, (long long)row->min, (long long)row->max, SHOWN(text));
 }
 
-static void store_text(struct order_parser *parser,
-                       const struct order_row *row, struct text text,
-                       uint32_t line, struct text *value)
+static void store_text(struct order_parser *parser, const struct order_row *row,
+                       struct text text, uint32_t line, struct text *value)
 {
     if (row->kind == ORDER_KIND_WORD)
         text = text_trim(text);
@@ -207,8 +204,8 @@ static void add_text(struct order_parser *parser, const struct order_row *row,
                      struct text text, uint32_t line, struct text **items,
                      uint32_t *count)
 {
-    bool is_full = *count == 0 || (*count >= LIST_ROOM_MIN &&
-                                   (*count & (*count - 1)) == 0);
+    bool is_full = *count == 0 ||
+                   (*count >= LIST_ROOM_MIN && (*count & (*count - 1)) == 0);
 
     if ((int64_t)*count == row->max) {
         fail(parser, line, "%s: expected at most %u", row->path, *count);
@@ -380,16 +377,16 @@ static void parse(struct order_parser *parser, struct text text)
     enum markup_result markup =
         markup_guard_feed(&guard, text.data, text.size_bytes, &good_bytes);
     enum XML_Status status = XML_Parse(parser->expat, text.data,
-                                       (int)good_bytes,
-                                       markup == MARKUP_GOOD);
+                                       (int)good_bytes, markup == MARKUP_GOOD);
     if (status == XML_STATUS_ERROR)
         fail(parser, line_now(parser), "not well-formed XML: %s",
              XML_ErrorString(XML_GetErrorCode(parser->expat)));
     else if (markup == MARKUP_DTD)
         on_doctype(parser, NULL, NULL, NULL, 0);
     else if (markup == MARKUP_TOO_LONG)
-        fail(parser, line_now(parser), "a tag or comment is longer than %u "
-                                       "bytes",
+        fail(parser, line_now(parser),
+             "a tag or comment is longer than %u "
+             "bytes",
              LIMIT_XML_TOKEN_BYTES);
     else if (markup == MARKUP_PI)
         fail(parser, line_now(parser),

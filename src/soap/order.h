@@ -22,10 +22,14 @@
 #include "soap/types.h"
 
 /* ORDER_POLICY_FIXED and so on. */
-#define VALUES(set) enum order_##set {
+#define VALUES(set)  \
+    enum order_##set \
+    {
 #define VALUE(set, name, word) ORDER_##set##_##name,
 #define ALIAS(set, name, word)
-#define END_VALUES(set) };
+#define END_VALUES(set) \
+    }                   \
+    ;
 #define TEXT(path, member, support, flags)
 #define WORD(path, member, support, flags)
 #define TEXTS(path, member, max, support)
@@ -62,8 +66,8 @@
 #define CHOICE(path, member, set, otherwise, supported) \
     uint8_t member; /* enum order_<set> */              \
     bool has_##member;
-#define CHOICES(path, member, set, max)          \
-    uint8_t member[max]; /* enum order_<set> */  \
+#define CHOICES(path, member, set, max)         \
+    uint8_t member[max]; /* enum order_<set> */ \
     uint32_t member##_count;
 #define NUMBER(path, member, min, max, otherwise, support) \
     int64_t member;                                        \
@@ -89,7 +93,7 @@ struct order {
 /* What is wrong with an order, for people: "line 7: RateParameters/Policy:
  * expected Fixed, High, Fair or Low, found ...". */
 struct order_error {
-    uint32_t line; /* of the text, from 1 */
+    uint32_t line;       /* of the text, from 1 */
     struct text message; /* with the line; in the arena */
 };
 

@@ -45,12 +45,12 @@ static const struct order_value values_YES_NO[] = {
 };
 
 /* Second pass: the elements. */
-#define ROW(path_, kind_, member, ...)                           \
-    {                                                            \
-        .path = path_, .path_bytes = sizeof(path_) - 1,          \
-        .kind = ORDER_KIND_##kind_,                              \
-        .offset = offsetof(struct order, member), __VA_ARGS__    \
-    },
+#define ROW(path_, kind_, member, ...)         \
+    {.path = path_,                            \
+     .path_bytes = sizeof(path_) - 1,          \
+     .kind = ORDER_KIND_##kind_,               \
+     .offset = offsetof(struct order, member), \
+     __VA_ARGS__},
 #define FLAG_OF(member) .flag_offset = offsetof(struct order, member)
 
 #define VALUES(set)
@@ -61,23 +61,21 @@ static const struct order_value values_YES_NO[] = {
     ROW(path, TEXT, member, .support = ORDER_##support_, .flags = flags_)
 #define WORD(path, member, support_, flags_) \
     ROW(path, WORD, member, .support = ORDER_##support_, .flags = flags_)
-#define TEXTS(path, member, max_, support_)          \
+#define TEXTS(path, member, max_, support_)                        \
     ROW(path, TEXTS, member, FLAG_OF(member##_count), .max = max_, \
         .support = ORDER_##support_)
-#define YES_NO(path, member, otherwise_, supported_)               \
-    ROW(path, YES_NO, member, FLAG_OF(has_##member),               \
-        .values = values_YES_NO, .otherwise = otherwise_,          \
-        .supported = supported_)
-#define CHOICE(path, member, set, otherwise_, supported_)                \
-    ROW(path, CHOICE, member, FLAG_OF(has_##member),                     \
-        .values = values_##set, .otherwise = otherwise_,                 \
-        .supported = supported_)
-#define CHOICES(path, member, set, max_)                                 \
-    ROW(path, CHOICES, member, FLAG_OF(member##_count),                  \
+#define YES_NO(path, member, otherwise_, supported_)                          \
+    ROW(path, YES_NO, member, FLAG_OF(has_##member), .values = values_YES_NO, \
+        .otherwise = otherwise_, .supported = supported_)
+#define CHOICE(path, member, set, otherwise_, supported_)                    \
+    ROW(path, CHOICE, member, FLAG_OF(has_##member), .values = values_##set, \
+        .otherwise = otherwise_, .supported = supported_)
+#define CHOICES(path, member, set, max_)                \
+    ROW(path, CHOICES, member, FLAG_OF(member##_count), \
         .values = values_##set, .max = max_)
-#define NUMBER(path, member, min_, max_, otherwise_, support_)           \
-    ROW(path, NUMBER, member, FLAG_OF(has_##member), .min = min_,        \
-        .max = max_, .otherwise = otherwise_, .support = ORDER_##support_)
+#define NUMBER(path, member, min_, max_, otherwise_, support_)                 \
+    ROW(path, NUMBER, member, FLAG_OF(has_##member), .min = min_, .max = max_, \
+        .otherwise = otherwise_, .support = ORDER_##support_)
 #define ALSO(path, member, kind_, support_, flags_) \
     ROW(path, kind_, member, .support = ORDER_##support_, .flags = flags_)
 

@@ -36,7 +36,7 @@ struct order_value {
 };
 
 struct order_row {
-    const char *path; /* below Order */
+    const char *path;                 /* below Order */
     const struct order_value *values; /* CHOICE, CHOICES, YES_NO */
     int64_t min;                      /* NUMBER */
     int64_t max;                      /* NUMBER; else the most of a list */

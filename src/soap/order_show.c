@@ -87,8 +87,8 @@ static void describe_locations(const struct order *order, struct arena *arena,
         .password = masked(order->remote_password),
     };
     remote->authentication.key_path = order->key_path;
-    methods->method = arena_take_zeroed(arena, order->method_count,
-                                        sizeof *methods->method);
+    methods->method =
+        arena_take_zeroed(arena, order->method_count, sizeof *methods->method);
     if (methods->method != NULL) {
         methods->method_count = order->method_count;
         for (uint32_t i = 0; i < order->method_count; i++)
@@ -96,8 +96,8 @@ static void describe_locations(const struct order *order, struct arena *arena,
     }
     remote->files = (struct isc_array_of_paths){order->remote_path,
                                                 order->remote_path_count};
-    described->local_location.files = (struct isc_array_of_paths){
-        order->local_path, order->local_path_count};
+    described->local_location.files =
+        (struct isc_array_of_paths){order->local_path, order->local_path_count};
 }
 
 void order_describe(const struct order *order, struct arena *arena,
@@ -111,28 +111,27 @@ void order_describe(const struct order *order, struct arena *arena,
         .file_parameters = {.create_path = order->create_path,
                             .resume_check = text_of(
                                 order_word_resume(order->resume_check))},
-        .link_parameters =
-            {.remote_capacity = (uint32_t)order->remote_capacity,
-             .local_capacity = (uint32_t)order->local_capacity,
-             .auto_detect_capacity = order->auto_detect_capacity},
-        .channel_parameters =
-            {.port = (uint16_t)order->channel_port,
-             .datagram_size = (uint32_t)order->datagram_size,
-             .auto_detect_path_mtu = order->auto_detect_path_mtu},
-        .rate_parameters =
-            {.policy = text_of(order_word_policy(order->policy)),
-             .target_rate = (uint32_t)order->target_rate,
-             .target_rate_as_percent = order->target_rate_as_percent,
-             .minimum_rate = (uint32_t)order->minimum_rate,
-             .minimum_rate_as_percent = order->minimum_rate_as_percent,
-             .bandwidth_cap = (uint32_t)order->bandwidth_cap},
-        .security_parameters = {.encryption_cipher = text_of(
-                                    order_word_cipher(
-                                        order->encryption_cipher))},
-        .retry_parameters =
-            {.count = (uint8_t)order->retry_count,
-             .base_interval = (uint32_t)order->retry_base_s,
-             .maximum_interval = (uint32_t)order->retry_max_s},
+        .link_parameters = {.remote_capacity = (uint32_t)order->remote_capacity,
+                            .local_capacity = (uint32_t)order->local_capacity,
+                            .auto_detect_capacity =
+                                order->auto_detect_capacity},
+        .channel_parameters = {.port = (uint16_t)order->channel_port,
+                               .datagram_size = (uint32_t)order->datagram_size,
+                               .auto_detect_path_mtu =
+                                   order->auto_detect_path_mtu},
+        .rate_parameters = {.policy = text_of(order_word_policy(order->policy)),
+                            .target_rate = (uint32_t)order->target_rate,
+                            .target_rate_as_percent =
+                                order->target_rate_as_percent,
+                            .minimum_rate = (uint32_t)order->minimum_rate,
+                            .minimum_rate_as_percent =
+                                order->minimum_rate_as_percent,
+                            .bandwidth_cap = (uint32_t)order->bandwidth_cap},
+        .security_parameters = {.encryption_cipher = text_of(order_word_cipher(
+                                    order->encryption_cipher))},
+        .retry_parameters = {.count = (uint8_t)order->retry_count,
+                             .base_interval = (uint32_t)order->retry_base_s,
+                             .maximum_interval = (uint32_t)order->retry_max_s},
         .private_data_type = {.key = order->private_key},
     };
     describe_locations(order, arena, described);

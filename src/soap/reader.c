@@ -42,8 +42,8 @@ struct soap_reader_frame *reader_push(struct soap_reader *reader,
                                       enum frame_kind kind)
 {
     if (reader->depth == LIMIT_XML_DEPTH) {
-        reader_refuse(reader, SOAP_FAULT_CLIENT,
-                      "Elements nest deeper than %u", LIMIT_XML_DEPTH);
+        reader_refuse(reader, SOAP_FAULT_CLIENT, "Elements nest deeper than %u",
+                      LIMIT_XML_DEPTH);
         return NULL;
     }
     struct soap_reader_frame *frame = &reader->frames[reader->depth++];
@@ -254,8 +254,7 @@ void soap_reader_start(struct soap_reader *reader, struct arena *arena,
 }
 
 /* Turns what the guard says into the answer. */
-static void refuse_markup(struct soap_reader *reader,
-                          enum markup_result markup)
+static void refuse_markup(struct soap_reader *reader, enum markup_result markup)
 {
     switch (markup) {
     case MARKUP_GOOD:
@@ -288,14 +287,13 @@ static void parse(struct soap_reader *reader, const char *data,
                   uint32_t size_bytes, bool last)
 {
     uint32_t good_bytes;
-    enum markup_result markup = markup_guard_feed(&reader->guard, data,
-                                                  size_bytes, &good_bytes);
+    enum markup_result markup =
+        markup_guard_feed(&reader->guard, data, size_bytes, &good_bytes);
 
     /* What comes before the forbidden place may be wrong too, and then that is
      * the answer, however the bytes were cut. */
-    enum XML_Status status =
-        XML_Parse(reader->parser, data, (int)good_bytes,
-                  last && markup == MARKUP_GOOD);
+    enum XML_Status status = XML_Parse(reader->parser, data, (int)good_bytes,
+                                       last && markup == MARKUP_GOOD);
     if (status == XML_STATUS_ERROR)
         refuse_syntax(reader);
     refuse_markup(reader, markup);

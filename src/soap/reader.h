@@ -45,7 +45,8 @@ enum soap_reader_mode {
 enum soap_reader_result {
     SOAP_READER_MORE,    /* nothing wrong so far */
     SOAP_READER_DONE,    /* the message is complete: see `message` */
-    SOAP_READER_REFUSED, /* see `fault`; the rest of the body is not looked at */
+    SOAP_READER_REFUSED, /* see `fault`; the rest of the body is not looked at
+                          */
 };
 
 /* What a Content-Type asks for. */
@@ -102,8 +103,8 @@ struct soap_reader {
     bool is_charset_known; /* from outside: the declaration does not count */
     bool has_header;
     bool has_body;
-    bool has_element;       /* in the Body */
-    bool is_skipping;       /* SOAP_READ_ANY: it is no SOAP, never mind */
+    bool has_element;        /* in the Body */
+    bool is_skipping;        /* SOAP_READ_ANY: it is no SOAP, never mind */
     unsigned long hash_salt; /* of expat's tables; secret */
     struct soap_reader_frame frames[LIMIT_XML_DEPTH];
 };

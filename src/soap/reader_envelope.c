@@ -8,8 +8,7 @@ static bool is_envelope_uri(const struct soap_reader *reader, struct text uri)
 
 /* The value of the attribute `name` in the envelope's namespace, or absent. */
 static struct text envelope_attribute(const struct soap_reader *reader,
-                                      const char **attributes,
-                                      const char *name)
+                                      const char **attributes, const char *name)
 {
     for (uint32_t i = 0; attributes[i] != NULL; i += 2) {
         struct text uri;
@@ -61,8 +60,7 @@ static void start_part(struct soap_reader *reader, struct text uri,
 
 /* SOAP 1.1 section 4.2.2 (actor), SOAP 1.2 part 1 section 2.2 (role): is the
  * block for us, the last node on its way? */
-static bool is_for_us(const struct soap_reader *reader,
-                      const char **attributes)
+static bool is_for_us(const struct soap_reader *reader, const char **attributes)
 {
     static const char *const ours[] = {
         "",
@@ -86,8 +84,7 @@ static bool is_for_us(const struct soap_reader *reader,
 static void start_block(struct soap_reader *reader, struct text name,
                         const char **attributes)
 {
-    struct text must =
-        envelope_attribute(reader, attributes, "mustUnderstand");
+    struct text must = envelope_attribute(reader, attributes, "mustUnderstand");
     struct text word = text_trim(must);
 
     reader_push(reader, FRAME_SKIP);
@@ -122,13 +119,11 @@ static void start_response(struct soap_reader *reader, struct text uri,
 {
     const struct soap_type *type = reader->expected;
 
-    if (text_is(name, type->name) &&
-        text_is(uri, soap_namespace_uri(type->ns)))
+    if (text_is(name, type->name) && text_is(uri, soap_namespace_uri(type->ns)))
         message_start(reader, type);
     else
         reader_refuse(reader, SOAP_FAULT_CLIENT,
-                      "Body: expected %s, found %.*s", type->name,
-                      SHOWN(name));
+                      "Body: expected %s, found %.*s", type->name, SHOWN(name));
 }
 
 static void start_element(struct soap_reader *reader, struct text uri,
@@ -177,8 +172,7 @@ static bool attributes_are_good(struct soap_reader *reader,
 }
 
 static void start_in(struct soap_reader *reader, enum frame_kind parent,
-                     struct text uri, struct text name,
-                     const char **attributes)
+                     struct text uri, struct text name, const char **attributes)
 {
     switch (parent) {
     case FRAME_ENVELOPE:

@@ -29,7 +29,7 @@ enum frame_kind {
 #define SHOWN_BYTES_MAX 64
 
 /* An argument pair for "%.*s". */
-#define SHOWN(text) \
+#define SHOWN(text)                                               \
     (int)((text).size_bytes < SHOWN_BYTES_MAX ? (text).size_bytes \
                                               : SHOWN_BYTES_MAX), \
         (text).data

@@ -22,8 +22,8 @@ static uint32_t bases_of(const struct soap_type *type,
     while (type != NULL) {
         CHECK(count < BASES_MAX);
         chain[count++] = type;
-        bool extends = type->field_count > 0 &&
-                       type->fields[0].kind == SOAP_KIND_BASE;
+        bool extends =
+            type->field_count > 0 && type->fields[0].kind == SOAP_KIND_BASE;
         type = extends ? type->fields[0].type : NULL;
     }
     return count;
@@ -134,8 +134,8 @@ static unsigned char *add_item(struct soap_reader *reader,
     uint32_t item_bytes = field->kind == SOAP_KIND_STRUCT
                               ? field->type->size_bytes
                               : scalar_size_bytes((enum soap_kind)field->kind);
-    bool is_full = *count == 0 || (*count >= LIST_ROOM_MIN &&
-                                   (*count & (*count - 1)) == 0);
+    bool is_full = *count == 0 ||
+                   (*count >= LIST_ROOM_MIN && (*count & (*count - 1)) == 0);
 
     if (is_full) {
         uint32_t room = *count == 0 ? LIST_ROOM_MIN : *count * 2;
@@ -247,11 +247,10 @@ void message_inside_leaf(struct soap_reader *reader, struct text name)
 
     if (frame->field->kind != SOAP_KIND_XML || frame->has_child ||
         !is_blank(text_built(&reader->value))) {
-        reader_refuse(reader, SOAP_FAULT_CLIENT,
-                      "%s: expected %s, found element %.*s",
-                      path_of(reader, path),
-                      scalar_expected((enum soap_kind)frame->field->kind),
-                      SHOWN(name));
+        reader_refuse(
+            reader, SOAP_FAULT_CLIENT, "%s: expected %s, found element %.*s",
+            path_of(reader, path),
+            scalar_expected((enum soap_kind)frame->field->kind), SHOWN(name));
         return;
     }
     frame->has_child = true;
@@ -309,9 +308,8 @@ void message_end_leaf(struct soap_reader *reader)
         reader_refuse_size(reader);
     else if (!scalar_parse(kind, text, frame->value))
         reader_refuse(reader, SOAP_FAULT_CLIENT,
-                      "%s: expected %s, found \"%.*s\"",
-                      path_of(reader, path), scalar_expected(kind),
-                      SHOWN(text));
+                      "%s: expected %s, found \"%.*s\"", path_of(reader, path),
+                      scalar_expected(kind), SHOWN(text));
 }
 
 void message_end_struct(struct soap_reader *reader)

@@ -41,45 +41,47 @@
     ROW(c, SOAP_KIND_##kind, SOAP_ONE, member, name, 1, 0, NULL, true)
 #define LAX(c, kind, member, name) \
     ROW(c, SOAP_KIND_##kind, SOAP_LAX, member, name, 1, 0, NULL, false)
-#define OPTIONAL(c, kind, member, name)                        \
-    ROW(c, SOAP_KIND_##kind, SOAP_OPTIONAL, member, name, 1,   \
+#define OPTIONAL(c, kind, member, name)                      \
+    ROW(c, SOAP_KIND_##kind, SOAP_OPTIONAL, member, name, 1, \
         FLAG_AT_##kind(c, member), NULL, false)
-#define MANY(c, kind, member, name, max)                       \
-    ROW(c, SOAP_KIND_##kind, SOAP_MANY, member, name, max,     \
+#define MANY(c, kind, member, name, max)                   \
+    ROW(c, SOAP_KIND_##kind, SOAP_MANY, member, name, max, \
         offsetof(struct c, member##_count), NULL, false)
-#define HAS_ONE(c, other, member, name)                        \
-    ROW(c, SOAP_KIND_STRUCT, SOAP_ONE, member, name, 1, 0,     \
-        &soap_type_##other, false)
-#define HAS_LAX(c, other, member, name)                        \
-    ROW(c, SOAP_KIND_STRUCT, SOAP_LAX, member, name, 1, 0,     \
-        &soap_type_##other, false)
-#define HAS_OPTIONAL(c, other, member, name)                   \
+#define HAS_ONE(c, other, member, name)                                        \
+    ROW(c, SOAP_KIND_STRUCT, SOAP_ONE, member, name, 1, 0, &soap_type_##other, \
+        false)
+#define HAS_LAX(c, other, member, name)                                        \
+    ROW(c, SOAP_KIND_STRUCT, SOAP_LAX, member, name, 1, 0, &soap_type_##other, \
+        false)
+#define HAS_OPTIONAL(c, other, member, name)                    \
     ROW(c, SOAP_KIND_STRUCT, SOAP_OPTIONAL, member, name, 1, 0, \
         &soap_type_##other, false)
-#define HAS_MANY(c, other, member, name)                            \
+#define HAS_MANY(c, other, member, name)                             \
     ROW(c, SOAP_KIND_STRUCT, SOAP_MANY, member, name, SOAP_LIST_MAX, \
         offsetof(struct c, member##_count), &soap_type_##other, false)
-#define EXTENDS(c, other, member)                    \
+#define EXTENDS(c, other, member)                                          \
     ROW(c, SOAP_KIND_BASE, SOAP_ONE, member, "", 1, 0, &soap_type_##other, \
         false)
 #include "soap/schemas.def"
 
 /* The types themselves.  Rows in between have been read above. */
-#define NAMED(ns_, c, name_, form_, is_element_)                \
-    const struct soap_type soap_type_##c = {                    \
-        .name = name_,                                          \
-        .fields = fields_##c,                                   \
+#define NAMED(ns_, c, name_, form_, is_element_)                 \
+    const struct soap_type soap_type_##c = {                     \
+        .name = name_,                                           \
+        .name_bytes = sizeof(name_) - 1,                         \
+        .fields = fields_##c,                                    \
         .field_count = sizeof fields_##c / sizeof fields_##c[0], \
-        .size_bytes = sizeof(struct c),                         \
-        .ns = SOAP_NS_##ns_,                                    \
-        .form = SOAP_##form_,                                   \
-        .is_element = is_element_,                              \
+        .size_bytes = sizeof(struct c),                          \
+        .ns = SOAP_NS_##ns_,                                     \
+        .form = SOAP_##form_,                                    \
+        .is_element = is_element_,                               \
     };
 #define TYPE(ns, c, name, form) NAMED(ns, c, name, form, false)
 #define ELEMENT(ns, c, name, form) NAMED(ns, c, name, form, true)
 #define EMPTY(ns_, c, name_)                 \
     const struct soap_type soap_type_##c = { \
         .name = name_,                       \
+        .name_bytes = sizeof(name_) - 1,     \
         .ns = SOAP_NS_##ns_,                 \
         .is_element = true,                  \
     };
@@ -132,7 +134,8 @@ const struct soap_type *soap_element_find(struct text uri, struct text name)
 {
     for (uint32_t i = 0; soap_types[i] != NULL; i++) {
         const struct soap_type *type = soap_types[i];
-        if (type->is_element && text_is(name, type->name) &&
+        if (type->is_element && type->name_bytes == name.size_bytes &&
+            memcmp(type->name, name.data, name.size_bytes) == 0 &&
             text_is(uri, uris[type->ns]))
             return type;
     }

@@ -89,8 +89,8 @@ struct soap_field {
     const char *name;
     const struct soap_type *type; /* STRUCT, BASE; else NULL */
     uint32_t name_bytes;
-    uint32_t occurs_max; /* MANY; else 1 */
-    uint16_t offset;     /* of the member */
+    uint32_t occurs_max;  /* MANY; else 1 */
+    uint16_t offset;      /* of the member */
     uint16_t flag_offset; /* MANY: of its count; OPTIONAL number: of has_... */
     uint8_t kind;         /* enum soap_kind */
     uint8_t occurs;       /* enum soap_occurs */
@@ -100,6 +100,7 @@ struct soap_field {
 struct soap_type {
     const char *name; /* of the complexType, or of the element */
     const struct soap_field *fields;
+    uint32_t name_bytes;
     uint32_t field_count;
     uint32_t size_bytes; /* of the struct; 0 without children */
     enum soap_namespace ns;
@@ -139,7 +140,9 @@ struct soap_type {
 #define TYPE(ns, c, name, form) struct c {
 #define ELEMENT(ns, c, name, form) struct c {
 #define EMPTY(ns, c, name)
-#define END(c) };
+#define END(c) \
+    }          \
+    ;
 #define ONE(c, kind, member, name) SOAP_C_##kind member;
 #define LAX(c, kind, member, name) SOAP_C_##kind member;
 #define OPTIONAL(c, kind, member, name) \

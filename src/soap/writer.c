@@ -84,9 +84,9 @@ static const struct soap_field *write_rows(struct text_builder *out,
             continue;
         }
         const unsigned char *place =
-            first + (size_t)frame->item *
-                        (field->kind == SOAP_KIND_BASE ? 0
-                                                       : item_size_bytes(field));
+            first +
+            (size_t)frame->item *
+                (field->kind == SOAP_KIND_BASE ? 0 : item_size_bytes(field));
         frame->item++;
         if (field->kind == SOAP_KIND_STRUCT || field->kind == SOAP_KIND_BASE) {
             *opened = place;
@@ -228,8 +228,7 @@ void soap_write_fault(struct text_builder *out, enum soap_version version,
     text_add_string(out, words->after_text);
     if (type != NULL) {
         /* Each detail has one text or nothing: its struct is that text. */
-        CHECK(type->size_bytes == 0 ||
-              type->size_bytes == sizeof fault->value);
+        CHECK(type->size_bytes == 0 || type->size_bytes == sizeof fault->value);
         text_add_string(out, words->before_detail);
         write_element(out, type, &fault->value);
         text_add_string(out, words->after_detail);

@@ -70,8 +70,7 @@ static struct text file_of(struct text name)
 {
     for (uint32_t i = 0; schema_files[i].name != NULL; i++) {
         if (text_is(name, schema_files[i].name))
-            return text_from(schema_files[i].data,
-                             schema_files[i].size_bytes);
+            return text_from(schema_files[i].data, schema_files[i].size_bytes);
     }
     NEVER("a schema names a file that is not in schemas/");
 }
@@ -161,8 +160,8 @@ void soap_write_wsdl(struct text_builder *out, enum soap_service service,
     struct text rest = file_of(text_of(name));
 
     struct text before = take_through(&rest, import_begin);
-    text_add(out, text_from(before.data, before.size_bytes -
-                                             (sizeof import_begin - 1)));
+    text_add(out, text_from(before.data,
+                            before.size_bytes - (sizeof import_begin - 1)));
     write_imports(out, take_through(&rest, import_end));
 
     if (!is_observer(service)) {

@@ -33,8 +33,8 @@ enum soap_reader_result soap_test_read_as(struct text text,
                       expected);
     do {
         uint32_t left = text.size_bytes - at;
-        uint32_t size = piece_bytes > 0 && piece_bytes < left ? piece_bytes
-                                                              : left;
+        uint32_t size =
+            piece_bytes > 0 && piece_bytes < left ? piece_bytes : left;
         result = soap_reader_feed(&test.reader, text.data + at, size,
                                   at + size == text.size_bytes);
         at += size;
@@ -73,8 +73,8 @@ void soap_test_every_cut(struct text text, enum soap_reader_mode mode,
               "byte by byte: %s\nwhole: %s", cut.data, whole.data);
     for (uint32_t at = 1; at < text.size_bytes; at++) {
         arena_reset(&test.arena);
-        soap_reader_start(&test.reader, &test.arena, mode,
-                          SOAP_CHARSET_ABSENT, expected);
+        soap_reader_start(&test.reader, &test.arena, mode, SOAP_CHARSET_ABSENT,
+                          expected);
         soap_reader_feed(&test.reader, text.data, at, false);
         soap_reader_feed(&test.reader, text.data + at, text.size_bytes - at,
                          true);
@@ -146,8 +146,8 @@ static void fill_struct(struct arena *arena, const struct soap_type *type,
 {
     for (uint32_t row = 0; row < type->field_count; row++) {
         const struct soap_field *field = &type->fields[row];
-        bool is_struct = field->kind == SOAP_KIND_STRUCT ||
-                         field->kind == SOAP_KIND_BASE;
+        bool is_struct =
+            field->kind == SOAP_KIND_STRUCT || field->kind == SOAP_KIND_BASE;
         uint32_t size = is_struct
                             ? field->type->size_bytes
                             : scalar_size_bytes((enum soap_kind)field->kind);
@@ -155,8 +155,8 @@ static void fill_struct(struct arena *arena, const struct soap_type *type,
         uint32_t count = 1;
 
         if (field->occurs == SOAP_MANY) {
-            count = list_count < field->occurs_max ? list_count
-                                                   : field->occurs_max;
+            count =
+                list_count < field->occurs_max ? list_count : field->occurs_max;
             *(uint32_t *)(void *)(value + field->flag_offset) = count;
             *(void **)(void *)place = arena_take_zeroed(arena, count, size);
             place = *(void **)(void *)place;

@@ -74,8 +74,7 @@ Test(fault, each_is_read_by_a_client_as_it_was_written)
             cr_expect(text_equal(test.reader.fault.text, fault.text));
             if (i != SOAP_DETAIL_NONE && i != SOAP_DETAIL_FILTER_CHANGED)
                 cr_expect(text_is(test.reader.fault.value, "v"));
-            soap_test_every_cut(text_built(&out), SOAP_READ_RESPONSE,
-                                response);
+            soap_test_every_cut(text_built(&out), SOAP_READ_RESPONSE, response);
             text_builder_free(&out);
         }
     }
@@ -89,9 +88,9 @@ Test(fault, of_a_stranger_is_read_too)
         "</faultstring><faultactor>urn:a</faultactor><detail><x:E xmlns:x="
         "'urn:x'><x:Y>1</x:Y></x:E>text</detail></s:Fault>");
 
-    cr_assert_eq(soap_test_read_as(text_of(message), 1, SOAP_READ_RESPONSE,
-                                   response),
-                 SOAP_READER_DONE);
+    cr_assert_eq(
+        soap_test_read_as(text_of(message), 1, SOAP_READ_RESPONSE, response),
+        SOAP_READER_DONE);
     cr_expect(test.reader.is_peer_fault);
     cr_expect_eq(test.reader.fault.code, SOAP_FAULT_CLIENT);
     cr_expect_eq(test.reader.fault.detail, SOAP_DETAIL_NONE);
@@ -133,7 +132,8 @@ Test(fault, delivery_asks_of_any_body_whether_it_is_one)
         {ENVELOPE("<s:Fault><faultcode>s:Server</faultcode></s:Fault>"), true},
         {ENVELOPE("<s:Fault/>") "garbage", true},
         {"<e:Envelope xmlns:e='" ENV12 "'><e:Body><e:Fault/></e:Body>"
-         "</e:Envelope>", true},
+         "</e:Envelope>",
+         true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (uint32_t piece = 0; piece < 3; piece++) {
@@ -152,8 +152,8 @@ Test(fault, has_a_status_and_a_media_type)
     cr_expect_eq(soap_fault_http_status(SOAP_1_1, SOAP_FAULT_SERVER), 500);
     cr_expect_eq(soap_fault_http_status(SOAP_1_2, SOAP_FAULT_CLIENT), 400);
     cr_expect_eq(soap_fault_http_status(SOAP_1_2, SOAP_FAULT_SERVER), 500);
-    cr_expect_eq(
-        soap_fault_http_status(SOAP_1_2, SOAP_FAULT_MUST_UNDERSTAND), 500);
+    cr_expect_eq(soap_fault_http_status(SOAP_1_2, SOAP_FAULT_MUST_UNDERSTAND),
+                 500);
     cr_expect_str_eq(soap_version_media_type(SOAP_1_1),
                      "text/xml; charset=utf-8");
 }

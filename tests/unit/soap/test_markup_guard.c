@@ -19,9 +19,9 @@ static enum markup_result look(struct text text, uint32_t piece_bytes,
          at += piece_bytes) {
         uint32_t left = text.size_bytes - at;
         uint32_t good;
-        result = markup_guard_feed(&guard, text.data + at,
-                                   left < piece_bytes ? left : piece_bytes,
-                                   &good);
+        result =
+            markup_guard_feed(&guard, text.data + at,
+                              left < piece_bytes ? left : piece_bytes, &good);
         *good_bytes += good;
     }
     return result;
@@ -71,17 +71,39 @@ Test(markup_guard, finds_the_same_place_however_the_bytes_are_cut)
 Test(markup_guard, is_not_misled_by_halves_of_utf_16)
 {
     /* U+3C41 and U+413C are letters whose bytes look like tags. */
-    static const char little[] = "\xff\xfe" "\x41\x3c" "\x3c\x41" "<\0" "a\0"
-                                 "1\0" "2\0" "3\0" ">\0" "<\0" "!\0" "D\0";
-    static const char big[] = "\xfe\xff" "\x3c\x41" "\x41\x3c" "\0<" "\0a"
-                              "\0" "1" "\0" "2" "\0" "3" "\0>" "\0<" "\0!"
+    static const char little[] = "\xff\xfe"
+                                 "\x41\x3c"
+                                 "\x3c\x41"
+                                 "<\0"
+                                 "a\0"
+                                 "1\0"
+                                 "2\0"
+                                 "3\0"
+                                 ">\0"
+                                 "<\0"
+                                 "!\0"
+                                 "D\0";
+    static const char big[] = "\xfe\xff"
+                              "\x3c\x41"
+                              "\x41\x3c"
+                              "\0<"
+                              "\0a"
+                              "\0"
+                              "1"
+                              "\0"
+                              "2"
+                              "\0"
+                              "3"
+                              "\0>"
+                              "\0<"
+                              "\0!"
                               "\0D";
 
     for (uint32_t piece = 1; piece < 30; piece++) {
         uint32_t good_bytes;
-        cr_expect_eq(look(text_from(little, sizeof little - 1), piece,
-                          &good_bytes),
-                     MARKUP_DTD);
+        cr_expect_eq(
+            look(text_from(little, sizeof little - 1), piece, &good_bytes),
+            MARKUP_DTD);
         cr_expect_eq(good_bytes, sizeof little - 2);
         cr_expect_eq(look(text_from(big, sizeof big - 1), piece, &good_bytes),
                      MARKUP_DTD);

@@ -28,12 +28,11 @@ static void expect_round_trip(const struct soap_type *type,
     bool is_request = soap_operation_of_request(type) != SOAP_OP_COUNT;
 
     arena_reset(&filled);
-    soap_write(&sent, version, type,
-               soap_test_fill(&filled, type, list_count));
-    enum soap_reader_result result = soap_test_read_as(
-        text_built(&sent), 0,
-        is_request ? SOAP_READ_REQUEST : SOAP_READ_RESPONSE,
-        is_request ? NULL : type);
+    soap_write(&sent, version, type, soap_test_fill(&filled, type, list_count));
+    enum soap_reader_result result =
+        soap_test_read_as(text_built(&sent), 0,
+                          is_request ? SOAP_READ_REQUEST : SOAP_READ_RESPONSE,
+                          is_request ? NULL : type);
     cr_assert_eq(result, SOAP_READER_DONE, "%s: %.*s\n%s", type->name,
                  (int)test.reader.fault.text.size_bytes,
                  test.reader.fault.text.data, sent.data);
@@ -50,8 +49,7 @@ Test(messages, every_message_of_every_operation_is_read_as_it_was_written)
 {
     for (uint32_t i = 0; i < SOAP_OP_COUNT; i++) {
         for (uint32_t list_count = 0; list_count < 3; list_count++) {
-            expect_round_trip(soap_operations[i].request, SOAP_1_1,
-                              list_count);
+            expect_round_trip(soap_operations[i].request, SOAP_1_1, list_count);
             expect_round_trip(soap_operations[i].response, SOAP_1_1,
                               list_count);
         }
@@ -91,11 +89,13 @@ Test(messages, every_message_reads_the_same_however_it_is_cut)
 
 Test(messages, what_is_absent_stays_absent)
 {
-    cr_assert_eq(soap_test_read(text_of(ENVELOPE(
-                     "<GetSessionInfoRequest xmlns=\"" NS_F09 "\">"
-                     "<SessionFilter xmlns=\"\"/></GetSessionInfoRequest>")),
-                                0),
-                 SOAP_READER_DONE);
+    cr_assert_eq(
+        soap_test_read(
+            text_of(ENVELOPE(
+                "<GetSessionInfoRequest xmlns=\"" NS_F09 "\">"
+                "<SessionFilter xmlns=\"\"/></GetSessionInfoRequest>")),
+            0),
+        SOAP_READER_DONE);
     const struct f09_get_session_info_request *request = test.reader.message;
 
     cr_assert_eq(test.reader.operation, SOAP_OP_GET_SESSION_INFO);
@@ -140,12 +140,12 @@ Test(messages, each_is_laid_out_as_clients_read_by_position)
 
     text_builder_reset(&out);
     soap_write(&out, SOAP_1_2, &soap_type_isc_cancel_request, &cancel);
-    cr_expect_str_eq(
-        out.data,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        "<soapenv:Envelope xmlns:soapenv=\"" ENV12 "\" xmlns:ns1=\"" NS_ISC
-        "\"><soapenv:Body><ns1:CancelRequest><JobID>a&lt;b</JobID>"
-        "</ns1:CancelRequest></soapenv:Body></soapenv:Envelope>");
+    cr_expect_str_eq(out.data,
+                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                     "<soapenv:Envelope xmlns:soapenv=\"" ENV12
+                     "\" xmlns:ns1=\"" NS_ISC
+                     "\"><soapenv:Body><ns1:CancelRequest><JobID>a&lt;b</JobID>"
+                     "</ns1:CancelRequest></soapenv:Body></soapenv:Envelope>");
 
     text_builder_reset(&out);
     soap_write(&out, SOAP_1_1, &soap_type_isc_cancel_response, NULL);
@@ -159,8 +159,7 @@ Test(messages, each_is_laid_out_as_clients_read_by_position)
                   "<ns1:ID>I</ns1:ID></JobResult></ns1:SubmitResponse>"));
 
     text_builder_reset(&out);
-    soap_write(&out, SOAP_1_1, &soap_type_f06_query_session_response,
-               &session);
+    soap_write(&out, SOAP_1_1, &soap_type_f06_query_session_response, &session);
     cr_expect_not_null(
         strstr(out.data, "<ns1:QuerySessionResponse><Session><ns1:SessionID>"
                          "</ns1:SessionID><ns1:ApplicationData><ns1:Token>"));
@@ -207,15 +206,13 @@ Test(messages, an_arena_that_is_used_up_refuses_the_message)
         arena_init(&small, room);
         soap_reader_start(&test.reader, &small, SOAP_READ_REQUEST,
                           SOAP_CHARSET_ABSENT, NULL);
-        enum soap_reader_result result = soap_reader_feed(
-            &test.reader, sent.data, sent.size_bytes, true);
-        cr_assert_eq(result,
-                     room < 30000 ? SOAP_READER_REFUSED : result);
+        enum soap_reader_result result =
+            soap_reader_feed(&test.reader, sent.data, sent.size_bytes, true);
+        cr_assert_eq(result, room < 30000 ? SOAP_READER_REFUSED : result);
         if (result == SOAP_READER_REFUSED)
-            cr_assert(text_is(test.reader.fault.text,
-                              "The message is too large") ||
-                      text_is(test.reader.fault.text,
-                              "The request is too large"));
+            cr_assert(
+                text_is(test.reader.fault.text, "The message is too large") ||
+                text_is(test.reader.fault.text, "The request is too large"));
         arena_free(&small);
     }
     text_builder_free(&sent);

@@ -21,9 +21,9 @@ static void tear_down(void)
 
 TestSuite(order, .init = set_up, .fini = tear_down);
 
-#define PUSH(more)                                                          \
-    "<Order><Operation>Push</Operation><RemoteLocation><System><Address>h"  \
-    "</Address></System></RemoteLocation><LocalLocation><Files><Path>/a"    \
+#define PUSH(more)                                                         \
+    "<Order><Operation>Push</Operation><RemoteLocation><System><Address>h" \
+    "</Address></System></RemoteLocation><LocalLocation><Files><Path>/a"   \
     "</Path></Files></LocalLocation>" more "</Order>"
 
 static bool parse(const char *text)
@@ -149,8 +149,8 @@ Test(order, says_where_and_what_is_wrong)
         {"<Order><Operation>Push</Operation></Order>", 1,
          "line 1: RemoteLocation/System/Address is missing"},
         {"<Order><Operation>Pull</Operation><RemoteLocation><System><Address>"
-         "h</Address></System></RemoteLocation></Order>", 1,
-         "line 1: RemoteLocation/Files/Path is missing"},
+         "h</Address></System></RemoteLocation></Order>",
+         1, "line 1: RemoteLocation/Files/Path is missing"},
         {PUSH("<RateParameters>\n<Policy>\nSlow</Policy></RateParameters>"), 2,
          "line 2: RateParameters/Policy: expected Fixed, High, Fair or Low, "
          "found \"Slow\""},
@@ -161,28 +161,31 @@ Test(order, says_where_and_what_is_wrong)
          "line 1: RateParameters/TargetRate: expected a whole number from 0 "
          "to 4294967295, found \"\""},
         {PUSH("<FileParameters><CreatePath>true</CreatePath>"
-              "</FileParameters>"), 1,
+              "</FileParameters>"),
+         1,
          "line 1: FileParameters/CreatePath: expected Yes or No, found "
          "\"true\""},
         {PUSH("<Operation>Push</Operation>"), 1,
          "line 1: Operation is given twice"},
         {PUSH("<PrivateData><Key>a</Key></PrivateData><PrivateDataType>"
-              "<Key>b</Key></PrivateDataType>"), 1,
+              "<Key>b</Key></PrivateDataType>"),
+         1,
          "line 1: PrivateDataType/Key: expected the same value as in its "
          "other place"},
         {PUSH("<RemoteLocation><Files><Path>a</Path><Path>b</Path></Files>"
-              "</RemoteLocation>"), 1,
+              "</RemoteLocation>"),
+         1,
          "line 1: RemoteLocation/Files/Path: expected at most one "
          "destination, found 2"},
         {PUSH("<RemoteLocation><Authentication><Methods><Method>Token"
               "</Method><Method>Token</Method><Method>Token</Method><Method>"
-              "Token</Method></Methods></Authentication></RemoteLocation>"), 1,
+              "Token</Method></Methods></Authentication></RemoteLocation>"),
+         1,
          "line 1: RemoteLocation/Authentication/Methods/Method: expected at "
          "most 3"},
         {"<!DOCTYPE Order [<!ENTITY a 'b'>]><Order/>", 1,
          "line 1: a DTD is not allowed"},
-        {PUSH("<?x y?>"), 1,
-         "line 1: a processing instruction is not allowed"},
+        {PUSH("<?x y?>"), 1, "line 1: a processing instruction is not allowed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cr_assert_not(parse(cases[i].text), "%s", cases[i].text);
@@ -220,8 +223,7 @@ Test(order, refuses_by_name_what_is_not_built_yet)
         {"<RateParameters><Priority>2</Priority></RateParameters>", NULL},
         {"<FileParameters><Overwrite>Older</Overwrite></FileParameters>",
          "FileParameters/Overwrite=Older is not supported yet"},
-        {"<FileParameters><Overwrite>never</Overwrite></FileParameters>",
-         NULL},
+        {"<FileParameters><Overwrite>never</Overwrite></FileParameters>", NULL},
         {"<FileParameters><ResumeCheck>Full Checksum</ResumeCheck>"
          "</FileParameters>",
          "FileParameters/ResumeCheck=Full Checksum is not supported yet"},
@@ -232,7 +234,8 @@ Test(order, refuses_by_name_what_is_not_built_yet)
          "</FileParameters>",
          "FileParameters/ExcludeOlderThan=-5 is not supported yet"},
         {"<FileParameters><SourceBase/><SaveBeforeOverwrite>no"
-         "</SaveBeforeOverwrite></FileParameters>", NULL},
+         "</SaveBeforeOverwrite></FileParameters>",
+         NULL},
         {"<FileParameters><SaveBeforeOverwrite>.old</SaveBeforeOverwrite>"
          "</FileParameters>",
          "FileParameters/SaveBeforeOverwrite=.old is not supported yet"},
@@ -301,8 +304,9 @@ Test(order, is_described_without_its_secrets)
     cr_expect(text_is(described.operation, "Push"));
     cr_expect(text_is(described.application_data.token, "********"));
     cr_expect(text_is(described.remote_location.system.password, "********"));
-    cr_expect(text_is(described.remote_location.authentication.methods.method[0],
-                      "Password"));
+    cr_expect(
+        text_is(described.remote_location.authentication.methods.method[0],
+                "Password"));
     cr_expect(text_is(described.local_location.files.path[0], "/a"));
     cr_expect(text_is(described.rate_parameters.policy, "Fixed"));
 

@@ -5,17 +5,18 @@
 
 TestSuite(reader, .init = soap_test_set_up, .fini = soap_test_tear_down);
 
-#define QUERY(inside)                                             \
-    ENVELOPE("<GetSessionInfoRequest xmlns=\"" NS_F09             \
-             "\"><SessionFilter>" inside                          \
+#define QUERY(inside)                                 \
+    ENVELOPE("<GetSessionInfoRequest xmlns=\"" NS_F09 \
+             "\"><SessionFilter>" inside              \
              "</SessionFilter></GetSessionInfoRequest>")
-#define CANCEL "<x:CancelRequest xmlns:x=\"" NS_ISC \
-               "\"><JobID>7</JobID></x:CancelRequest>"
-#define HEADER(block)                                             \
-    "<s:Envelope xmlns:s=\"" ENV11 "\"><s:Header>" block          \
+#define CANCEL                                                   \
+    "<x:CancelRequest xmlns:x=\"" NS_ISC "\"><JobID>7</JobID></" \
+                                         "x:CancelRequest>"
+#define HEADER(block)                                    \
+    "<s:Envelope xmlns:s=\"" ENV11 "\"><s:Header>" block \
     "</s:Header><s:Body>" CANCEL "</s:Body></s:Envelope>"
-#define HEADER12(block)                                           \
-    "<s:Envelope xmlns:s=\"" ENV12 "\"><s:Header>" block          \
+#define HEADER12(block)                                  \
+    "<s:Envelope xmlns:s=\"" ENV12 "\"><s:Header>" block \
     "</s:Header><s:Body>" CANCEL "</s:Body></s:Envelope>"
 
 struct refused {
@@ -33,9 +34,9 @@ static void expect_refused(const struct refused *cases, size_t count)
                      cases[i].message);
         cr_expect_eq(test.reader.fault.code, cases[i].code, "%s: %s",
                      cases[i].message, test.reader.fault.text.data);
-        cr_expect_not_null(
-            strstr(test.reader.fault.text.data, cases[i].says), "%s: %s",
-            cases[i].message, test.reader.fault.text.data);
+        cr_expect_not_null(strstr(test.reader.fault.text.data, cases[i].says),
+                           "%s: %s", cases[i].message,
+                           test.reader.fault.text.data);
         soap_test_every_cut(message, SOAP_READ_REQUEST, NULL);
     }
 }
@@ -59,12 +60,15 @@ Test(reader, refuses_what_is_no_envelope)
          SOAP_FAULT_CLIENT, "no Body"},
         {ENVELOPE(""), SOAP_FAULT_CLIENT, "Body is empty"},
         {ENVELOPE("text"), SOAP_FAULT_CLIENT, "found text"},
-        {"<s:Envelope xmlns:s='" ENV11 "'><s:Body>" CANCEL "</s:Body><s:Body>"
-         CANCEL "</s:Body></s:Envelope>", SOAP_FAULT_CLIENT, "one Body"},
         {"<s:Envelope xmlns:s='" ENV11 "'><s:Body>" CANCEL
-         "</s:Body><s:Header/></s:Envelope>", SOAP_FAULT_CLIENT, "Header"},
+         "</s:Body><s:Body>" CANCEL "</s:Body></s:Envelope>",
+         SOAP_FAULT_CLIENT, "one Body"},
+        {"<s:Envelope xmlns:s='" ENV11 "'><s:Body>" CANCEL
+         "</s:Body><s:Header/></s:Envelope>",
+         SOAP_FAULT_CLIENT, "Header"},
         {"<s:Envelope xmlns:s='" ENV11 "' xmlns:t='" ENV12 "'><t:Body>" CANCEL
-         "</t:Body></s:Envelope>", SOAP_FAULT_CLIENT, "found Body"},
+         "</t:Body></s:Envelope>",
+         SOAP_FAULT_CLIENT, "found Body"},
         {ENVELOPE(CANCEL CANCEL), SOAP_FAULT_CLIENT, "as well"},
         {ENVELOPE("<Nothing/>"), SOAP_FAULT_CLIENT,
          "Body/Nothing: there is no such operation"},
@@ -81,8 +85,7 @@ Test(reader, refuses_what_is_no_envelope)
 Test(reader, refuses_a_dtd_an_instruction_and_broken_characters)
 {
     static const struct refused cases[] = {
-        {"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", SOAP_FAULT_CLIENT,
-         "DTD"},
+        {"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", SOAP_FAULT_CLIENT, "DTD"},
         {"<?xml version='1.0'?><!DOCTYPE a SYSTEM 'http://x/'>",
          SOAP_FAULT_CLIENT, "DTD"},
         {"<!doctype a", SOAP_FAULT_CLIENT, "DTD"},
@@ -235,14 +238,14 @@ Test(reader, takes_values_as_xml_schema_has_them)
         {"<MaxResults xmlns=''>7</MaxResults>", 7},
         {"<MaxResults xmlns:i='http://www.w3.org/2001/XMLSchema-instance' "
          "i:type='x' i:nil='false' i:schemaLocation='http://a b'>8"
-         "</MaxResults>", 8},
+         "</MaxResults>",
+         8},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct text_builder message = {0};
         text_add_format(&message, QUERY("%s"), numbers[i].inside);
-        cr_assert_eq(soap_test_read(text_built(&message), 1),
-                     SOAP_READER_DONE, "%s: %s", message.data,
-                     test.reader.fault.text.data);
+        cr_assert_eq(soap_test_read(text_built(&message), 1), SOAP_READER_DONE,
+                     "%s: %s", message.data, test.reader.fault.text.data);
         const struct f09_get_session_info_request *request =
             test.reader.message;
         cr_expect(request->session_filter.has_max_results);
@@ -294,8 +297,8 @@ Test(reader, takes_the_definition_as_text_cdata_or_elements)
                                  " Aspera.IScpTransfer\n</type>"
                                  "</SubmitRequest>"),
                         cases[i].definition);
-        cr_assert_eq(soap_test_read(text_built(&message), 0),
-                     SOAP_READER_DONE, "%s", test.reader.fault.text.data);
+        cr_assert_eq(soap_test_read(text_built(&message), 0), SOAP_READER_DONE,
+                     "%s", test.reader.fault.text.data);
         const struct job_submit_request *request = test.reader.message;
         cr_expect(text_is(request->type, "Aspera.IScpTransfer"));
         cr_expect(text_is(request->definition, cases[i].text), "%s",
@@ -308,12 +311,12 @@ Test(reader, takes_the_definition_as_text_cdata_or_elements)
 Test(reader, subscribes_without_action_topics_or_duration)
 {
     cr_assert_eq(
-        soap_test_read(text_of(ENVELOPE(
-                           "<f:SubscribeRequest xmlns:f='" NS_F06
-                           "'><SessionID>0</SessionID><SessionObserver>"
-                           "<f:Address> http://h/ </f:Address>"
-                           "</SessionObserver></f:SubscribeRequest>")),
-                       0),
+        soap_test_read(
+            text_of(ENVELOPE("<f:SubscribeRequest xmlns:f='" NS_F06
+                             "'><SessionID>0</SessionID><SessionObserver>"
+                             "<f:Address> http://h/ </f:Address>"
+                             "</SessionObserver></f:SubscribeRequest>")),
+            0),
         SOAP_READER_DONE);
     const struct f06_subscribe_request *request = test.reader.message;
 
@@ -333,8 +336,8 @@ static void add_nested(struct text_builder *message, uint32_t count)
         text_add_string(message, "<a>");
     for (uint32_t i = 0; i < count; i++)
         text_add_string(message, "</a>");
-    text_add_string(message, "</s:Header><s:Body>" CANCEL
-                             "</s:Body></s:Envelope>");
+    text_add_string(message,
+                    "</s:Header><s:Body>" CANCEL "</s:Body></s:Envelope>");
 }
 
 Test(reader, elements_nest_64_deep_and_no_deeper)
@@ -344,12 +347,10 @@ Test(reader, elements_nest_64_deep_and_no_deeper)
     add_nested(&message, LIMIT_XML_DEPTH - 2);
     cr_expect_eq(soap_test_read(text_built(&message), 0), SOAP_READER_DONE);
     add_nested(&message, LIMIT_XML_DEPTH - 1);
-    cr_expect_eq(soap_test_read(text_built(&message), 0),
-                 SOAP_READER_REFUSED);
+    cr_expect_eq(soap_test_read(text_built(&message), 0), SOAP_READER_REFUSED);
     cr_expect(text_is(test.reader.fault.text, "Elements nest deeper than 64"));
     add_nested(&message, 200000);
-    cr_expect_eq(soap_test_read(text_built(&message), 0),
-                 SOAP_READER_REFUSED);
+    cr_expect_eq(soap_test_read(text_built(&message), 0), SOAP_READER_REFUSED);
     text_builder_free(&message);
 }
 
@@ -360,8 +361,8 @@ static void add_attributes(struct text_builder *message, uint32_t count,
     text_add_string(message, "<s:Envelope xmlns:s=\"" ENV11 "\"><s:Header><a");
     for (uint32_t i = 0; i < count; i++)
         text_add_format(message, format, i);
-    text_add_string(message, "/></s:Header><s:Body>" CANCEL
-                             "</s:Body></s:Envelope>");
+    text_add_string(message,
+                    "/></s:Header><s:Body>" CANCEL "</s:Body></s:Envelope>");
 }
 
 Test(reader, an_element_has_256_attributes_and_no_more)
@@ -371,8 +372,7 @@ Test(reader, an_element_has_256_attributes_and_no_more)
 
     for (size_t i = 0; i < 2; i++) {
         add_attributes(&message, LIMIT_XML_ATTRIBUTES, formats[i]);
-        cr_expect_eq(soap_test_read(text_built(&message), 0),
-                     SOAP_READER_DONE);
+        cr_expect_eq(soap_test_read(text_built(&message), 0), SOAP_READER_DONE);
         add_attributes(&message, LIMIT_XML_ATTRIBUTES + 1, formats[i]);
         cr_expect_eq(soap_test_read(text_built(&message), 0),
                      SOAP_READER_REFUSED);
@@ -439,19 +439,18 @@ Test(reader, refuses_a_dtd_that_hides_in_utf_16)
 {
     struct text_builder message = utf16("<!DOCTYPE a []>", false, true);
 
-    cr_expect_eq(soap_test_read(text_built(&message), 0),
-                 SOAP_READER_REFUSED);
+    cr_expect_eq(soap_test_read(text_built(&message), 0), SOAP_READER_REFUSED);
     cr_expect(text_is(test.reader.fault.text, "A DTD is not allowed"));
     text_builder_free(&message);
 }
 
 Test(reader, takes_a_mark_before_the_declaration)
 {
-    cr_expect_eq(soap_test_read(text_of("\xef\xbb\xbf<?xml version='1.0' "
-                                        "encoding='utf-8'?>\n" ENVELOPE(
-                                            CANCEL)),
-                                1),
-                 SOAP_READER_DONE);
+    cr_expect_eq(
+        soap_test_read(text_of("\xef\xbb\xbf<?xml version='1.0' "
+                               "encoding='utf-8'?>\n" ENVELOPE(CANCEL)),
+                       1),
+        SOAP_READER_DONE);
 }
 
 Test(reader, serves_one_message_after_another_whatever_became_of_them)

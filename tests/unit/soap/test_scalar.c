@@ -75,7 +75,10 @@ Test(scalar, writes_real_numbers_as_xml_schema_has_them)
         double value;
         const char *text;
     } cases[] = {
-        {0.98, "0.98"}, {0, "0"}, {-1e30, "-1e+30"}, {1.0 / 3, "0.3333333"},
+        {0.98, "0.98"},
+        {0, "0"},
+        {-1e30, "-1e+30"},
+        {1.0 / 3, "0.3333333"},
     };
     struct text_builder out = {0};
     double special[] = {INFINITY, -INFINITY, (double)NAN};
@@ -105,19 +108,21 @@ Test(scalar, writes_any_bytes_so_that_xml_can_hold_them)
         {"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
          "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
         {"\xff\xfe", "%FF%FE"},
-        {"\xc0\xaf", "%C0%AF"},                 /* overlong */
-        {"\xe0\x9f\xbf", "%E0%9F%BF"},          /* overlong */
-        {"\xf0\x8f\xbf\xbf", "%F0%8F%BF%BF"},   /* overlong */
-        {"\xed\xa0\x80", "%ED%A0%80"},          /* surrogate */
-        {"\xed\x9f\xbf", "\xed\x9f\xbf"},       /* the one before them */
-        {"\xef\xbf\xbe", "%EF%BF%BE"},          /* U+FFFE */
-        {"\xef\xbf\xbf", "%EF%BF%BF"},          /* U+FFFF */
-        {"\xef\xbf\xbd", "\xef\xbf\xbd"},       /* U+FFFD */
+        {"\xc0\xaf", "%C0%AF"},               /* overlong */
+        {"\xe0\x9f\xbf", "%E0%9F%BF"},        /* overlong */
+        {"\xf0\x8f\xbf\xbf", "%F0%8F%BF%BF"}, /* overlong */
+        {"\xed\xa0\x80", "%ED%A0%80"},        /* surrogate */
+        {"\xed\x9f\xbf", "\xed\x9f\xbf"},     /* the one before them */
+        {"\xef\xbf\xbe", "%EF%BF%BE"},        /* U+FFFE */
+        {"\xef\xbf\xbf", "%EF%BF%BF"},        /* U+FFFF */
+        {"\xef\xbf\xbd", "\xef\xbf\xbd"},     /* U+FFFD */
         {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
-        {"\xf4\x90\x80\x80", "%F4%90%80%80"},   /* beyond U+10FFFF */
+        {"\xf4\x90\x80\x80", "%F4%90%80%80"}, /* beyond U+10FFFF */
         {"\x80", "%80"},
-        {"a\xe2\x82", "a%E2%82"},               /* cut off */
-        {"\xe2\x82""a", "%E2%82a"},
+        {"a\xe2\x82", "a%E2%82"}, /* cut off */
+        {"\xe2\x82"
+         "a",
+         "%E2%82a"},
     };
     struct text_builder out = {0};
 

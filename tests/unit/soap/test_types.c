@@ -77,7 +77,8 @@ static void check_row(struct walk *walk, const char **attributes)
 {
     const char *name = attribute(attributes, "name", "");
     const char *max = attribute(attributes, "maxOccurs", "1");
-    bool is_optional = strcmp(attribute(attributes, "minOccurs", "1"), "0") == 0;
+    bool is_optional =
+        strcmp(attribute(attributes, "minOccurs", "1"), "0") == 0;
     bool is_qualified =
         strcmp(attribute(attributes, "form",
                          walk->is_qualified ? "qualified" : "unqualified"),
@@ -95,8 +96,7 @@ static void check_row(struct walk *walk, const char **attributes)
     cr_expect_eq(walk->type->form == SOAP_QUALIFIED, is_qualified, "%s/%s",
                  walk->type->name, name);
     if (strcmp(max, "1") != 0) {
-        cr_expect_eq(field->occurs, SOAP_MANY, "%s/%s", walk->type->name,
-                     name);
+        cr_expect_eq(field->occurs, SOAP_MANY, "%s/%s", walk->type->name, name);
         cr_expect_eq(field->occurs_max,
                      strcmp(max, "unbounded") == 0 ? SOAP_LIST_MAX
                                                    : (uint32_t)atoi(max),
@@ -191,8 +191,8 @@ Test(types, no_type_has_more_than_64_children)
         uint32_t count = 0;
         const struct soap_type *type = soap_types[i];
         while (type != NULL) {
-            bool extends = type->field_count > 0 &&
-                           type->fields[0].kind == SOAP_KIND_BASE;
+            bool extends =
+                type->field_count > 0 && type->fields[0].kind == SOAP_KIND_BASE;
             count += type->field_count;
             type = extends ? type->fields[0].type : NULL;
         }
