@@ -4,8 +4,10 @@
  * Must not know: TLS, sockets, sessions, who may say what when.
  *
  * A message is {u32 size of what follows it, u16 type, u8 version, fields},
- * big-endian; a text is {u16 size, bytes}.  Rules that let later versions add
- * to this one:
+ * big-endian.  The fields are those of the structs below, in their order, each
+ * as wide as there; a bool is a u8 of 0 or 1, a text is {u16 size, bytes}, and
+ * a list, {u32 count, items}, comes last.  Rules that let later versions add to
+ * this one:
  *  - a type of CONTROL_TYPE_OPTIONAL or above that is not known is skipped;
  *    another unknown type is refused;
  *  - a version above CONTROL_VERSION has the same fields in front, and what
@@ -25,7 +27,7 @@
  *                  <------------------------------- DONE_ACK
  *   either end     RATE, ABORT
  *
- * docs/protocol.md lists the fields in the order of the structs below.
+ * Texts that go to people or to the file system hold no NUL.
  */
 #ifndef FASP_CONTROL_H
 #define FASP_CONTROL_H
@@ -139,7 +141,7 @@ struct control_rates {
 };
 
 /* One attempt to prove who the user is.  Texts that the method does not use
- * are empty: they are not sent. */
+ * are empty; key, signature and token are not empty where they are used. */
 struct control_auth {
     uint8_t method; /* enum control_method */
     struct text password;
