@@ -28,6 +28,11 @@
 /* What a handler may keep beside one request: the fields of the largest body,
  * and as much again for the answer's. */
 #define LIMIT_HTTP_ARENA_BYTES (32u << 20)
+/* Our own connections wait this long for their next call: shorter than the
+ * 60 s after which most servers close them. */
+#define LIMIT_HTTP_KEPT_S 30u
+/* One address of several gets this; a whole call gets 30 s. */
+#define LIMIT_HTTP_CONNECT_S 5u
 
 /* The contract's schemas nest 12 deep at most. */
 #define LIMIT_XML_DEPTH 64u

@@ -1,0 +1,342 @@
+#include "central/central.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "central/context.h"
+#include "central/job_steps.h"
+#include "central/reports.h"
+#include "central/subscriptions.h"
+#include "central/upkeep.h"
+
+#define DEFAULT_TARGET_RATE_KBPS 10000u
+
+/* ---- what is refused at once ---- */
+
+static int bad_config(char *error, const char *format, const char *what)
+{
+    snprintf(error, CENTRAL_ERROR_BYTES, format, what);
+    return CENTRAL_BAD_CONFIG;
+}
+
+static int check_docroot(struct central *central, char *error)
+{
+    const char *docroot = central->config.docroot;
+    struct stat stat_of;
+
+    if (docroot == NULL || docroot[0] == '\0')
+        return bad_config(error,
+                          "no docroot is given%s: say --docroot DIR, the "
+                          "folder that transfers may read and write", "");
+    if (stat(docroot, &stat_of) != 0)
+        return bad_config(error, "the docroot %s does not exist", docroot);
+    if (!S_ISDIR(stat_of.st_mode))
+        return bad_config(error, "the docroot %s is no folder", docroot);
+    if (realpath(docroot, central->docroot) == NULL)
+        return bad_config(error, "the docroot %s cannot be opened", docroot);
+    return 0;
+}
+
+static int check_soap_address(struct central *central, char *error)
+{
+    const struct address *listen = &central->config.soap_listen;
+    char text[ADDRESS_TEXT_BYTES];
+
+    central->soap_is_loopback = address_is_loopback(listen);
+    if (central->soap_is_loopback)
+        return 0;
+    address_format(listen, text);
+    if (!central->config.insecure_soap)
+        return bad_config(error,
+                          "SOAP at %s would be open to other machines, and "
+                          "TLS with passwords is not built yet: listen on "
+                          "127.0.0.1, or say --insecure-soap", text);
+    LOG(soap_insecure, text);
+    return 0;
+}
+
+static int set_path(char *path, const char *folder, const char *name,
+                    char *error)
+{
+    int size = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+
+    if (size < 0 || size >= PATH_MAX)
+        return bad_config(error, "the state folder's path is too long: %s",
+                          folder);
+    return 0;
+}
+
+static int check_config(struct central *central, char *error)
+{
+    struct central_config *config = &central->config;
+
+    if (config->state_dir == NULL || config->state_dir[0] == '\0')
+        return bad_config(error, "no state folder is given%s: say --state DIR",
+                          "");
+    int ret = check_docroot(central, error);
+    if (ret == 0)
+        ret = check_soap_address(central, error);
+    if (ret == 0)
+        ret = set_path(central->state_dir, config->state_dir, "", error);
+    if (ret == 0)
+        ret = set_path(central->known_hosts, config->state_dir, "known_hosts",
+                       error);
+    if (ret == 0)
+        ret = set_path(central->keys_dir, config->state_dir, "keys", error);
+    if (ret == 0)
+        ret = set_path(central->store_path, config->state_dir,
+                       STORE_FILE_NAME, error);
+    config->state_dir = central->state_dir;
+    config->docroot = central->docroot;
+    if (config->sessions_running_max == 0)
+        config->sessions_running_max = LIMIT_SESSIONS_RUNNING;
+    if (config->default_target_rate_kbps == 0)
+        config->default_target_rate_kbps = DEFAULT_TARGET_RATE_KBPS;
+    return ret;
+}
+
+/* ---- the parts ---- */
+
+static void event_told(void *owner, const struct store_event *event)
+{
+    struct central *central = owner;
+
+    subscriptions_event(central->subscriptions, event);
+}
+
+static int open_node(struct central *central, char *error)
+{
+    const struct central_config *config = &central->config;
+    struct transfer_node_config node = {
+        .loop = central->loop,
+        .identity = &central->folder.identity,
+        .listen = config->transfer_listen,
+        .events = &reports_events,
+        .owner = central,
+        .control_timeout_ms = config->control_timeout_ms,
+        .datagram_timeout_ms = config->datagram_timeout_ms,
+        .stall_timeout_ms = config->stall_timeout_ms,
+        .lost_timeout_ms = config->lost_timeout_ms,
+    };
+    char text[ADDRESS_TEXT_BYTES];
+
+    int ret = transfer_node_open(&central->node, &node);
+    if (ret != 0) {
+        address_format(&config->transfer_listen, text);
+        snprintf(error, CENTRAL_ERROR_BYTES,
+                 "transfers cannot listen at %s: %s", text, strerror(-ret));
+    }
+    return ret;
+}
+
+static int open_server(struct central *central, char *error)
+{
+    const struct address *listen = &central->config.soap_listen;
+    char text[ADDRESS_TEXT_BYTES];
+
+    int ret = http_server_open(&central->server, central->loop, listen,
+                               &service_handler, central, NULL);
+    if (ret != 0) {
+        address_format(listen, text);
+        snprintf(error, CENTRAL_ERROR_BYTES, "SOAP cannot listen at %s: %s",
+                 text, strerror(-ret));
+    }
+    return ret;
+}
+
+/* ---- what was there before ---- */
+
+static void load_job(void *user, const struct store_job *row)
+{
+    struct central *central = user;
+    struct job *job = jobs_restore(&central->jobs, row);
+
+    if (!job_state_is_over(row->state))
+        job->work = job_work_restore(row->order_text);
+}
+
+static void load_session(void *user, const struct store_session *row)
+{
+    struct central *central = user;
+    struct session *session = sessions_add(&central->sessions, row);
+
+    session_show(session, session_row_hold(session->latest));
+    session->job = uuid_is_zero(row->job_uuid)
+                       ? NULL
+                       : jobs_find(&central->jobs, row->job_uuid);
+    if (session->job != NULL &&
+        uuid_equal(session->job->session_uuid, session->uuid))
+        session->job->session = session;
+    if (central->sessions.count > 2 * LIMIT_SESSIONS_IN_MEMORY)
+        upkeep_trim(central, 0);
+}
+
+static void load_subscription(void *user,
+                              const struct store_subscription *row)
+{
+    struct central *central = user;
+
+    subscriptions_restore(central->subscriptions, row);
+}
+
+static int load(struct central *central, char *error)
+{
+    struct store_loader loader = {
+        .user = central,
+        .job = load_job,
+        .session = load_session,
+        .subscription = load_subscription,
+    };
+
+    int ret = store_load(central->store, &loader);
+    if (ret != 0) {
+        snprintf(error, CENTRAL_ERROR_BYTES, "%s cannot be read: %s",
+                 central->store_path, strerror(-ret));
+        return ret;
+    }
+    upkeep_trim(central, 0);
+    subscriptions_start(central->subscriptions,
+                        store_last_sequence(central->store));
+    jobs_recover(central);
+    return 0;
+}
+
+static struct subscriptions *open_subscriptions(struct central *central)
+{
+    struct subscriptions_config config = {
+        .loop = central->loop,
+        .store = central->store,
+        .client = &central->client,
+        .soap_address = central->server.address,
+        .transfer_address = transfer_node_address(central->node),
+    };
+
+    return subscriptions_open(&config);
+}
+
+/* ---- open ---- */
+
+static void nothing_closed(void *owner)
+{
+    *(bool *)owner = true;
+}
+
+static void run_until(struct loop *loop, const bool *reached)
+{
+    while (!*reached)
+        loop_run_once(loop);
+}
+
+/* For an open that fails: the parts that are open end through the loop. */
+static void close_store(struct central *central)
+{
+    bool closed = false;
+
+    store_close(central->store, &closed, nothing_closed);
+    run_until(central->loop, &closed);
+}
+
+static void close_node(struct central *central)
+{
+    bool closed = false;
+
+    transfer_node_stop(central->node, nothing_closed, &closed);
+    run_until(central->loop, &closed);
+}
+
+static int open_parts(struct central *central, char *error)
+{
+    char message[STORE_MESSAGE_BYTES];
+
+    int ret = state_folder_open(&central->folder, central->state_dir, error,
+                                CENTRAL_ERROR_BYTES);
+    if (ret != 0)
+        return ret;
+    fingerprint_format(central->folder.identity.fingerprint,
+                       central->fingerprint);
+    ret = store_open(&central->store, central->loop, central->store_path,
+                     message);
+    if (ret != 0) {
+        snprintf(error, CENTRAL_ERROR_BYTES, "%.*s", CENTRAL_ERROR_BYTES - 1,
+                 message);
+        goto close_folder;
+    }
+    ret = open_node(central, error);
+    if (ret != 0)
+        goto close_store;
+    service_init(&central->service, central);
+    ret = open_server(central, error);
+    if (ret != 0)
+        goto close_node;
+
+    http_client_init(&central->client, central->loop, NULL);
+    changes_init(&central->changes, central->loop, central->store, event_told,
+                 central);
+    files_init(&central->files, &central->changes, central->loop);
+    central->jobs.running_max = central->config.sessions_running_max;
+    central->subscriptions = open_subscriptions(central);
+    return 0;
+
+close_node:
+    close_node(central);
+close_store:
+    close_store(central);
+close_folder:
+    state_folder_close(&central->folder);
+    return ret;
+}
+
+static void loop_stopped(void *owner)
+{
+    *(bool *)owner = true;
+}
+
+int central_open(struct central **central, const struct central_config *config,
+                 char error[CENTRAL_ERROR_BYTES])
+{
+    struct central *opened = calloc(1, sizeof *opened);
+    CHECK(opened != NULL);
+    opened->loop = config->loop;
+    opened->config = *config;
+
+    int ret = check_config(opened, error);
+    if (ret == 0)
+        ret = open_parts(opened, error);
+    if (ret != 0) {
+        free(opened);
+        return ret;
+    }
+    ret = load(opened, error);
+    if (ret != 0) {
+        bool stopped = false;
+        central_stop(opened, loop_stopped, &stopped);
+        run_until(config->loop, &stopped);
+        return ret;
+    }
+    upkeep_start(opened);
+    *central = opened;
+    return 0;
+}
+
+struct address central_soap_address(const struct central *central)
+{
+    return central->server.address;
+}
+
+struct address central_transfer_address(const struct central *central)
+{
+    return transfer_node_address(central->node);
+}
+
+const char *central_fingerprint(const struct central *central)
+{
+    return central->fingerprint;
+}

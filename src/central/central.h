@@ -1,0 +1,74 @@
+/* The service: accepts orders over SOAP, runs their transfers, keeps what
+ * became of them, and tells subscribers.
+ *
+ * Knows: every layer below, put together here.
+ * Must not know: command lines, configuration files, daemons, signals: the
+ * caller hands down plain values and asks for the end.
+ *
+ *   central_open() -- serving --- central_stop() -- no more accepted,
+ *                                   sessions ended, store flushed -- stopped()
+ *
+ * Order of parts, from below: state folder (lock, identity), store, node,
+ * HTTP client, subscriptions, jobs and sessions, HTTP server.
+ */
+#ifndef CENTRAL_CENTRAL_H
+#define CENTRAL_CENTRAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+
+struct central;
+struct loop;
+
+/* What central_open() returns for a configuration that cannot be served; it is
+ * the exit code of design.md, section 6. */
+#define CENTRAL_BAD_CONFIG 78
+
+/* Room for the sentence that says what is wrong and what to do. */
+#define CENTRAL_ERROR_BYTES 512
+/* "SHA256:" and 43 characters of base64. */
+#define CENTRAL_FINGERPRINT_BYTES 64
+
+struct central_config {
+    struct loop *loop;
+    const char *state_dir; /* made if it does not exist */
+    const char *docroot;   /* local paths of orders are beneath it */
+    struct address soap_listen;     /* port 0 = a free one */
+    struct address transfer_listen; /* TCP and UDP; port 0 = a free one */
+    bool insecure_soap; /* listen beyond loopback without TLS and password */
+
+    /* 0 = the default in brackets. */
+    uint32_t sessions_running_max;     /* [100] of jobs, at once */
+    uint32_t control_timeout_ms;       /* [20000] as transfer/node.h */
+    uint32_t datagram_timeout_ms;      /* [15000] */
+    uint32_t stall_timeout_ms;         /* [60000] */
+    uint32_t lost_timeout_ms;          /* [60000] */
+    uint32_t default_target_rate_kbps; /* [10000] of an order without one */
+};
+
+/* Opens everything.  On 0, `*central` serves as soon as the loop runs, and the
+ * addresses and the fingerprint can be read.  Otherwise nothing is held and
+ * `error` holds a sentence for the user: CENTRAL_BAD_CONFIG for an unsafe SOAP
+ * address, a docroot that does not exist, a state folder that cannot be
+ * written, is open to other users, or is in use by another server; -errno for
+ * all else (a port in use, a store that cannot be read).  The strings of `config` are
+ * copied. */
+int central_open(struct central **central, const struct central_config *config,
+                 char error[CENTRAL_ERROR_BYTES]);
+
+/* The addresses with the ports that were taken. */
+struct address central_soap_address(const struct central *central);
+struct address central_transfer_address(const struct central *central);
+/* "SHA256:..." of this node's key. */
+const char *central_fingerprint(const struct central *central);
+
+/* Stops: no new connection and no new job is accepted, running sessions write
+ * their resume state and end with error 16, their last events and counters are
+ * committed.  `stopped` comes from the loop when everything is closed and
+ * `central` is gone. */
+void central_stop(struct central *central, void (*stopped)(void *owner),
+                  void *owner);
+
+#endif

@@ -1,0 +1,74 @@
+/* What the parts of the service share: each knows the others through this.
+ *
+ * Knows: the parts, in the order in which they are opened.
+ * Must not know: what they do.
+ */
+#ifndef CENTRAL_CONTEXT_H
+#define CENTRAL_CONTEXT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "central/central.h"
+#include "central/changes.h"
+#include "central/files.h"
+#include "central/jobs.h"
+#include "central/service.h"
+#include "central/sessions.h"
+#include "central/state_folder.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+
+struct subscriptions;
+struct transfer_node;
+
+/* How far a stop is; see stop.c. */
+enum central_state {
+    CENTRAL_SERVING,
+    CENTRAL_STOPPING_SESSIONS,
+    CENTRAL_STOPPING_CHANGES,
+    CENTRAL_STOPPING_SUBSCRIBERS,
+    CENTRAL_STOPPING_CLIENT,
+    CENTRAL_STOPPING_STORE,
+};
+
+struct central {
+    uint8_t state; /* enum central_state */
+    struct loop *loop;
+    struct central_config config; /* its strings are the two below */
+    char docroot[PATH_MAX];
+    char state_dir[PATH_MAX];
+    char store_path[PATH_MAX];
+    char known_hosts[PATH_MAX];
+    char keys_dir[PATH_MAX];
+    bool soap_is_loopback;
+
+    struct state_folder folder;
+    char fingerprint[CENTRAL_FINGERPRINT_BYTES];
+    struct store *store;
+    struct transfer_node *node;
+    struct http_client client;
+    struct subscriptions *subscriptions;
+    struct changes changes;
+    struct sessions sessions;
+    struct jobs jobs;
+    struct files files;
+    struct service service;
+    struct http_server server;
+
+    struct loop_timer second; /* counters to the disk, statistics */
+    struct loop_timer minute; /* history that is over */
+    bool purging;
+
+    bool stopping;
+    bool node_stopped;
+    bool server_stopped;
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+};
+
+/* A call was given back: a stop may be waiting for the last one. */
+void central_call_ended(struct central *central);
+
+#endif

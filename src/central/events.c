@@ -1,0 +1,130 @@
+#include "central/events.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "central/changes.h"
+#include "central/describe.h"
+#include "central/jobs.h"
+#include "central/sessions.h"
+#include "central/subscriptions.h"
+#include "soap/writer.h"
+
+/* The wire's words, which both kinds share. */
+static const char *topic_word(enum store_topic topic)
+{
+    switch (topic) {
+    case STORE_TOPIC_JOB_CONNECTING:
+        return "Connecting";
+    case STORE_TOPIC_JOB_START:
+    case STORE_TOPIC_SESSION_START:
+        return "Start";
+    case STORE_TOPIC_JOB_STATUS:
+    case STORE_TOPIC_SESSION_STATUS:
+        return "Status";
+    case STORE_TOPIC_JOB_ERROR:
+    case STORE_TOPIC_SESSION_ERROR:
+        return "Error";
+    case STORE_TOPIC_JOB_STOP:
+    case STORE_TOPIC_SESSION_STOP:
+        return "Stop";
+    case STORE_TOPIC_SESSION_STATISTICS:
+        return "Statistics";
+    case STORE_TOPIC_COUNT:
+        break;
+    }
+    NEVER("a topic has no word");
+}
+
+/* Moves what was written into the change, with which it lives. */
+static void take_body(struct change *change, struct store_event *event,
+                      struct text_builder *body)
+{
+    CHECK(!body->failed); /* some KiB: there is no going on without */
+    event->body = text_copy(change_arena(change), text_built(body));
+    CHECK(!text_is_absent(event->body));
+    text_builder_free(body);
+}
+
+static struct describe_file file_of(const struct session *session)
+{
+    const struct session_file *file = &session->file;
+
+    if (file->path == NULL)
+        return (struct describe_file){.path = TEXT_ABSENT};
+    return (struct describe_file){
+        .path = text_from(file->path, file->path_bytes),
+        .size_bytes = file->size_bytes,
+        .written_bytes = file->written_bytes,
+    };
+}
+
+static void write_session_body(struct text_builder *out,
+                               const struct store_event *event,
+                               const struct session *session,
+                               struct arena *arena)
+{
+    struct describe_file file = file_of(session);
+    struct f06_notify_request notify = {
+        .subscription_id = text_of(SUBSCRIPTION_PLACEHOLDER),
+        .event_id = describe_uuid(arena, event->uuid),
+        .sequence = event->sequence,
+        .time = event->time_us,
+        .topic = text_of(topic_word(event->topic)),
+    };
+
+    describe_session(&session->latest->row, &file, arena, &notify.session);
+    soap_write(out, SOAP_1_1, &soap_type_f06_notify_request, &notify);
+}
+
+void events_tell_session(struct change *change, enum store_topic topic,
+                         const struct session *session)
+{
+    struct text_builder body = {0};
+    struct store_event *event =
+        change_tell(change, topic, session->latest->row.job_uuid,
+                    session->uuid);
+
+    write_session_body(&body, event, session, change_arena(change));
+    take_body(change, event, &body);
+}
+
+void events_tell_job(struct change *change, enum store_topic topic,
+                     const struct job *job)
+{
+    struct arena *arena = change_arena(change);
+    struct text_builder body = {0};
+    struct uuid session_uuid = {{0}};
+
+    if (job->session != NULL)
+        session_uuid = job->session->uuid;
+    struct store_event *event =
+        change_tell(change, topic, job->uuid, session_uuid);
+
+    struct isc_notify_request notify = {
+        .subscription_id = text_of(SUBSCRIPTION_PLACEHOLDER),
+        .event_id = describe_uuid(arena, event->uuid),
+        .sequence = event->sequence,
+        .time = event->time_us,
+        .topic = text_of(topic_word(topic)),
+    };
+    job_describe(job, arena, &notify.job);
+    soap_write(&body, SOAP_1_1, &soap_type_isc_notify_request, &notify);
+    take_body(change, event, &body);
+}
+
+void events_write_statistics(struct text_builder *out,
+                             const struct session *session, uint64_t sequence)
+{
+    struct arena arena;
+    struct store_event event = {
+        .sequence = sequence,
+        .uuid = uuid_new(),
+        .time_us = clock_wall_us(),
+        .topic = STORE_TOPIC_SESSION_STATISTICS,
+    };
+
+    arena_init(&arena, 65536);
+    write_session_body(out, &event, session, &arena);
+    arena_free(&arena);
+}

@@ -1,0 +1,102 @@
+/* The jobs that are in memory, and the states they go through.
+ *
+ * Knows: orders, sessions.
+ * Must not know: SOAP messages (api_job.c), what is written and told at each
+ * step (job_steps.c), who is told.
+ *
+ *            .--------------------------------------> CANCELLED
+ *            |             |             |                ^
+ *   QUEUED --+--> CONNECTING --> RUNNING-+--> COMPLETED   |
+ *            |       ^     |             |                |
+ *            '-----------> FAILED <------'                |
+ *                    |     |                              |
+ *                    '--- WAITING (to retry) -------------'
+ *
+ * Nothing retries yet: a session that fails, fails its job.  No more than
+ * `running_max` jobs are beyond QUEUED; the next one starts when one ends.
+ */
+#ifndef CENTRAL_JOBS_H
+#define CENTRAL_JOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/uuid.h"
+#include "soap/order.h"
+#include "store/rows.h"
+
+struct session;
+
+/* What only a job that is not over needs. */
+struct job_work {
+    struct arena arena; /* of all below */
+    struct order order;
+    struct isc_order described; /* as QueryJob and Notify show it */
+};
+
+struct job {
+    struct uuid uuid;
+    struct job *next; /* in the list of active ones, oldest first */
+    struct job *previous;
+    uint8_t state;                    /* enum store_job_state */
+    enum store_job_state shown_state; /* durable */
+    bool visible;                     /* its Submit is durable */
+    bool started;                     /* a session has been let in */
+    struct uuid session_uuid;         /* of the newest session */
+    struct session *session;          /* the same; NULL if not in memory */
+    struct job_work *work;            /* NULL when it is over */
+    int64_t created_us;
+    int64_t ended_us;
+    int32_t error_code;
+    struct text error_text; /* in the work's arena */
+};
+
+/* All fields are read only outside of jobs.c. */
+struct jobs {
+    struct map by_uuid;
+    struct job *active_first;
+    struct job *active_last;
+    uint32_t active_count;  /* not over, or their end not durable yet */
+    uint32_t running_count; /* beyond QUEUED, not over */
+    uint32_t running_max;
+};
+
+bool job_state_is_over(enum store_job_state state);
+
+/* An order that is parsed and described; NULL, with `error` in `arena`, if it
+ * is not readable.  `*no_memory` tells that apart from a bad order. */
+struct job_work *job_work_new(struct text order_text, struct arena *arena,
+                              struct text *error, bool *no_memory);
+/* The same for a stored one: an order that cannot be read any more becomes an
+ * empty one. */
+struct job_work *job_work_restore(struct text order_text);
+void job_work_free(struct job_work *work);
+
+/* Adds a job that is QUEUED and takes `work` over. */
+struct job *jobs_add(struct jobs *jobs, struct uuid uuid,
+                     struct job_work *work, int64_t created_us);
+/* Adds a stored job as it was; one that is not over is active. */
+struct job *jobs_restore(struct jobs *jobs, const struct store_job *row);
+
+/* NULL when there is none in memory, durable or not. */
+struct job *jobs_find(const struct jobs *jobs, struct uuid uuid);
+/* The oldest that may start now; NULL if none. */
+struct job *jobs_next(const struct jobs *jobs);
+
+/* Moves it on; `running_count` follows. */
+void job_move(struct jobs *jobs, struct job *job, enum store_job_state state);
+/* Its end is durable: it is active no more, and its work is freed. */
+void jobs_retire(struct jobs *jobs, struct job *job);
+/* Forgets one. */
+void jobs_remove(struct jobs *jobs, struct job *job);
+void jobs_free(struct jobs *jobs);
+
+/* The row to be stored, without the order. */
+struct store_job job_row(const struct job *job);
+/* As QueryJob and Notify show it.  The job has its work. */
+void job_describe(const struct job *job, struct arena *arena,
+                  struct isc_transfer *described);
+
+#endif

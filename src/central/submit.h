@@ -1,0 +1,41 @@
+/* From an Order document to a job that is on disk, and to what the transfer
+ * layer needs to run it.
+ *
+ * Knows: what an order may ask for here, files of keys.
+ * Must not know: SOAP messages.
+ */
+#ifndef CENTRAL_SUBMIT_H
+#define CENTRAL_SUBMIT_H
+
+#include "base/text.h"
+#include "base/uuid.h"
+#include "transfer/node.h"
+
+struct arena;
+struct central;
+struct job;
+
+/* What becomes of an order; but for the first, `detail` is for the fault. */
+enum submit_result {
+    SUBMIT_GOOD,           /* done() follows */
+    SUBMIT_FORMAT_INVALID, /* JobFormatInvalid: line, element, what is wrong */
+    SUBMIT_CANNOT_RUN,     /* JobSubmissionError: why */
+    SUBMIT_NO_MEMORY,      /* Server fault */
+};
+
+/* `result` is 0 when the job is on disk and its first session can be seen,
+ * else -errno of the store, and there is no job. */
+typedef void (*submit_done_fn)(void *user, struct uuid job_uuid, int result);
+
+/* `detail` lies in `arena` or is static. */
+enum submit_result submit_order(struct central *central,
+                                struct text order_text, struct arena *arena,
+                                struct text *detail, void *user,
+                                submit_done_fn done);
+
+/* What transfer_start() needs for the job's session; `params->sources` is to
+ * be freed, all else borrows from the job. */
+void submit_fill_params(struct central *central, struct job *job,
+                        struct transfer_params *params);
+
+#endif

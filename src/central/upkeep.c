@@ -1,0 +1,151 @@
+#include "central/upkeep.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "central/context.h"
+#include "central/events.h"
+#include "central/subscriptions.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define SECOND_US INT64_C(1000000)
+
+/* ---- each second: counters and Statistics ---- */
+
+/* The row to be stored; what is shown follows the live counters anyway. */
+static void count_session(struct session *session, struct change *change)
+{
+    struct store_session row = session->latest->row;
+    struct transfer_stats stats;
+
+    transfer_stats(session->transfer, &stats);
+    session_keep_file(session, &stats);
+    session_row_count(&row, &stats);
+    session_set_latest(session, &row);
+    change_put_session(change, &session->latest->row);
+}
+
+static void tell_statistics(struct central *central, struct session *session)
+{
+    struct text_builder body = {0};
+
+    events_write_statistics(&body, session, central->changes.sequence);
+    if (!body.failed)
+        subscriptions_statistics(central->subscriptions, session->uuid,
+                                 text_built(&body));
+    text_builder_free(&body);
+}
+
+static void second_fired(struct loop_timer *timer)
+{
+    struct central *central = OWNER_OF(timer, struct central, second);
+    struct change *change = change_begin(&central->changes);
+    struct session *session = central->sessions.newest;
+
+    for (; session != NULL; session = session->older) {
+        if (session->transfer == NULL)
+            continue;
+        count_session(session, change);
+        if (subscriptions_wants_statistics(central->subscriptions,
+                                           session->uuid))
+            tell_statistics(central, session);
+    }
+    if (change_row_count(change) > 0)
+        change_commit(change, CHANGE_MUST, NULL, NULL);
+    else
+        change_abandon(change);
+    loop_timer_start(central->loop, &central->second,
+                     loop_now_ns(central->loop) + SECOND_NS, second_fired);
+}
+
+/* ---- each minute: history ---- */
+
+/* Nothing refers to it, and no change of it is on its way. */
+static bool may_be_forgotten(const struct session *session)
+{
+    return session_is_over(session) && session->commit_count == 0 &&
+           session->transfer == NULL;
+}
+
+static void forget(struct central *central, struct session *session)
+{
+    struct job *job = session->job;
+
+    if (job != NULL)
+        jobs_remove(&central->jobs, job);
+    sessions_remove(&central->sessions, session);
+}
+
+void upkeep_trim(struct central *central, int64_t ended_before_us)
+{
+    struct session *session = central->sessions.oldest;
+
+    while (session != NULL) {
+        struct session *newer = session->newer;
+        bool is_full = central->sessions.count > LIMIT_SESSIONS_IN_MEMORY;
+        if (may_be_forgotten(session) &&
+            (is_full || session->shown->row.end_us < ended_before_us))
+            forget(central, session);
+        session = newer;
+    }
+}
+
+static void purge(struct central *central);
+
+static void purged(void *user, int result)
+{
+    struct central *central = user;
+
+    central->purging = false;
+    if (result > 0)
+        LOG(history_purged, result);
+    if (result > 0 && !central->stopping)
+        purge(central);
+    else
+        central_call_ended(central);
+}
+
+static void purge(struct central *central)
+{
+    int64_t now_us = clock_wall_us();
+    struct store_purge what = {
+        .history_before_us = now_us - UPKEEP_HISTORY_S * SECOND_US,
+        .events_before_us = now_us - UPKEEP_EVENTS_S * SECOND_US,
+        .events_sequence_max =
+            subscriptions_cursor_min(central->subscriptions),
+    };
+
+    central->purging = true;
+    store_purge(central->store, &what, central, purged);
+}
+
+static void minute_fired(struct loop_timer *timer)
+{
+    struct central *central = OWNER_OF(timer, struct central, minute);
+
+    upkeep_trim(central, clock_wall_us() - UPKEEP_HISTORY_S * SECOND_US);
+    if (!central->purging)
+        purge(central);
+    loop_timer_start(central->loop, &central->minute,
+                     loop_now_ns(central->loop) + 60 * SECOND_NS,
+                     minute_fired);
+}
+
+void upkeep_start(struct central *central)
+{
+    uint64_t now_ns = loop_now_ns(central->loop);
+
+    loop_timer_start(central->loop, &central->second, now_ns + SECOND_NS,
+                     second_fired);
+    loop_timer_start(central->loop, &central->minute, now_ns + 60 * SECOND_NS,
+                     minute_fired);
+}
+
+void upkeep_stop(struct central *central)
+{
+    loop_timer_stop(central->loop, &central->second);
+    loop_timer_stop(central->loop, &central->minute);
+}

@@ -1,0 +1,323 @@
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "store/query.h"
+
+static void set_up(void)
+{
+    harness_make_folder();
+    harness_open(0);
+}
+
+static void tear_down(void)
+{
+    if (harness.central != NULL)
+        harness_close();
+    harness_remove_folder();
+}
+
+TestSuite(central, .init = set_up, .fini = tear_down);
+
+/* A port that was free a moment ago: nobody listens there. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static struct reply session_of_job(const char *job_id)
+{
+    char content[512];
+
+    snprintf(content, sizeof content,
+             "<f09:GetSessionInfoRequest><SessionFilter><JobId>%s</JobId>"
+             "</SessionFilter></f09:GetSessionInfoRequest>",
+             job_id);
+    return harness_call(content);
+}
+
+#define FAILED_TOPICS                                                  \
+    "job.connecting session.start session.error session.stop job.error " \
+    "job.stop"
+
+Test(central, a_job_that_nobody_answers_fails_with_its_events_in_order)
+{
+    harness_submit(harness_order(free_port()));
+    harness_wait_events(6);
+
+    cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
+}
+
+Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
+{
+    char id[64];
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+
+    struct reply reply = session_of_job(id);
+    cr_assert_eq(reply.status, 200);
+    cr_assert_str_eq(harness_element(reply.body, "ResultCount", 0), "1");
+    cr_assert_str_eq(harness_element(reply.body, "JobId", 0), id);
+    cr_assert_str_eq(harness_element(reply.body, "Cookie", 0), "crumb");
+    cr_assert_str_eq(harness_element(reply.body, "Direction", 0), "outgoing");
+    cr_assert_str_eq(harness_element(reply.body, "ServerEndpoint", 0),
+                     "Remote");
+    cr_assert_str_eq(harness_element(reply.body, "ClientEndpoint", 0),
+                     "Local");
+    cr_assert_str_eq(harness_element(reply.body, "User", 0), "ann");
+    cr_assert_str_eq(harness_element(reply.body, "RatePolicy", 0), "fixed");
+    cr_assert_str_eq(harness_element(reply.body, "TargetRate", 0), "10000");
+    cr_assert_str_eq(harness_element(reply.body, "BandwidthCap", 0),
+                     "10000000");
+    cr_assert_str_eq(harness_element(reply.body, "EncryptionCipher", 0),
+                     "AES-128");
+    cr_assert_str_eq(harness_element(reply.body, "JobMaxRetries", 0), "2");
+    cr_assert_str_eq(harness_element(reply.body, "PrivateKey", 0), "mine");
+    cr_assert_str_eq(harness_element(reply.body, "SourcePath", 0), "source");
+    cr_assert_str_eq(harness_element(reply.body, "DestinationPath", 0),
+                     "/in");
+    cr_assert_not_null(harness_element(reply.body, "IterationToken", 0));
+}
+
+Test(central, a_failed_session_says_why)
+{
+    char id[64];
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    harness_wait_events(6);
+
+    struct reply reply = session_of_job(id);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "error");
+    cr_assert_str_eq(harness_element(reply.body, "ErrorCode", 0), "12");
+    cr_assert_not_null(harness_element(reply.body, "ErrorDescription", 0));
+    cr_assert_not_null(harness_element(reply.body, "EndDate", 0));
+}
+
+Test(central, a_job_is_described_without_its_password_while_it_runs_and_after)
+{
+    char content[256];
+
+    snprintf(content, sizeof content,
+             "<isc:QueryJobRequest><JobID>%s</JobID></isc:QueryJobRequest>",
+             harness_submit(harness_order(free_port())));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct reply reply = harness_call(content);
+        cr_assert_eq(reply.status, 200, "%s", reply.body);
+        cr_assert_str_eq(harness_element(reply.body, "Password", 0),
+                         "********");
+        cr_assert_null(strstr(reply.body, "secret-word"));
+        cr_assert_str_eq(harness_element(reply.body, "Operation", 0), "Push");
+        harness_wait_events(6);
+    }
+}
+
+Test(central, active_jobs_are_listed_until_they_are_over)
+{
+    const char *list = "<isc:ListJobsRequest/>";
+    char id[64];
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+
+    struct reply reply = harness_call(list);
+    cr_assert_str_eq(harness_element(reply.body, "JobID", 0), id);
+    harness_wait_events(6);
+    reply = harness_call(list);
+    cr_assert_null(harness_element(reply.body, "JobID", 0));
+}
+
+/* ---- the queue ---- */
+
+static struct reply cancel_job(const char *id)
+{
+    char content[256];
+
+    snprintf(content, sizeof content,
+             "<isc:CancelRequest><JobID>%s</JobID></isc:CancelRequest>", id);
+    return harness_call(content);
+}
+
+/* A peer that accepts and says nothing keeps a session connecting. */
+static int silent_peer(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(listen(fd, 5), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+Test(central, a_job_beyond_the_limit_waits_until_one_ends)
+{
+    uint16_t port;
+    char first[64];
+    char second[64];
+    harness_close();
+    harness_open(1);
+    int fd = silent_peer(&port);
+
+    snprintf(first, sizeof first, "%s", harness_submit(harness_order(port)));
+    snprintf(second, sizeof second, "%s", harness_submit(harness_order(port)));
+    cr_assert_str_eq(
+        harness_element(session_of_job(second).body, "Status", 0), "waiting");
+    harness_wait_events(2);
+    cr_assert_str_eq(harness_topics(), "job.connecting session.start");
+
+    cr_assert_eq(cancel_job(first).status, 200);
+    cr_assert_str_eq(
+        harness_element(session_of_job(first).body, "Status", 0), "cancelled");
+    harness_wait_events(6);
+    cr_assert_str_eq(harness_topics(),
+                     "job.connecting session.start session.stop job.stop "
+                     "job.connecting session.start");
+    cr_assert_str_eq(
+        harness_element(session_of_job(second).body, "Status", 0), "running");
+    close(fd);
+}
+
+Test(central, a_queued_job_is_cancelled_before_the_answer)
+{
+    uint16_t port;
+    char second[64];
+    harness_close();
+    harness_open(1);
+    int fd = silent_peer(&port);
+    harness_submit(harness_order(port));
+    snprintf(second, sizeof second, "%s", harness_submit(harness_order(port)));
+
+    cr_assert_eq(cancel_job(second).status, 200);
+    struct reply reply = session_of_job(second);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "cancelled");
+    cr_assert_str_eq(harness_element(reply.body, "ErrorCode", 0), "28");
+    cr_assert_eq(cancel_job(second).status, 200, "once more changes nothing");
+    close(fd);
+}
+
+Test(central, a_session_is_cancelled_by_its_own_id)
+{
+    uint16_t port;
+    char content[256];
+    int fd = silent_peer(&port);
+    char job[64];
+    snprintf(job, sizeof job, "%s", harness_submit(harness_order(port)));
+
+    snprintf(content, sizeof content,
+             "<f06:CancelRequest><SessionID>%s</SessionID>"
+             "</f06:CancelRequest>",
+             harness_element(session_of_job(job).body, "UUID", 0));
+    cr_assert_eq(harness_call(content).status, 200);
+    cr_assert_str_eq(harness_element(session_of_job(job).body, "Status", 0),
+                     "cancelled");
+    close(fd);
+}
+
+/* ---- what outlives the server ---- */
+
+Test(central, history_is_there_after_a_restart)
+{
+    char id[64];
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    harness_wait_events(6);
+    harness_close();
+    harness_open(0);
+
+    struct reply reply = session_of_job(id);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "error");
+    cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
+}
+
+Test(central, what_ran_when_it_stopped_has_ended_with_its_events)
+{
+    uint16_t port;
+    char id[64];
+    int fd = silent_peer(&port);
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(port)));
+    harness_wait_events(2);
+    harness_close();
+    harness_open(0);
+
+    struct reply reply = session_of_job(id);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "error");
+    cr_assert_str_eq(harness_element(reply.body, "ErrorCode", 0), "16");
+    cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
+    close(fd);
+}
+
+Test(central, what_was_queued_when_it_went_down_is_orphaned)
+{
+    uint16_t port;
+    char id[64];
+    harness_close();
+    harness_open(1);
+    int fd = silent_peer(&port);
+    harness_submit(harness_order(port));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(port)));
+    harness_wait_events(2);
+    harness_close(); /* the second one stays as it was: queued */
+    harness_open(1);
+    harness_wait_events(10);
+
+    struct reply reply = session_of_job(id);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "orphaned");
+    cr_assert_str_eq(harness_topics(),
+                     FAILED_TOPICS
+                     " session.error session.stop job.error job.stop");
+    close(fd);
+}
+
+/* ---- the events' bodies ---- */
+
+static char bodies[2][16384];
+
+static void bodies_read(void *user, struct store_rows *rows)
+{
+    for (uint32_t i = 0; i < 2 && i < rows->count; i++)
+        text_to_string(rows->events[i].body, bodies[i], sizeof bodies[i]);
+    store_rows_free(rows);
+    *(bool *)user = true;
+}
+
+static bool is_true(void *user)
+{
+    return *(bool *)user;
+}
+
+Test(central, an_event_is_a_whole_notification_for_nobody_yet)
+{
+    struct store_event_filter filter = {.topics = HARNESS_ALL_TOPICS};
+    bool done = false;
+    char session[64];
+    char id[64];
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(session, sizeof session, "%s",
+             harness_element(session_of_job(id).body, "UUID", 0));
+    harness_wait_events(6);
+    store_query_events(harness.central->store, &filter, 2, &done, bodies_read);
+    harness_run_until(is_true, &done);
+
+    cr_assert_not_null(strstr(bodies[0], ":NotifyRequest"));
+    cr_assert_str_eq(harness_element(bodies[0], "SubscriptionID", 0),
+                     "00000000-0000-0000-0000-000000000000");
+    cr_assert_str_eq(harness_element(bodies[0], "Sequence", 0), "1");
+    cr_assert_str_eq(harness_element(bodies[0], "Topic", 0), "Connecting");
+    cr_assert_str_eq(harness_element(bodies[0], "ID", 0), id);
+    cr_assert_str_eq(harness_element(bodies[0], "SessionID", 0), session);
+    cr_assert_null(strstr(bodies[0], "secret-word"));
+    cr_assert_str_eq(harness_element(bodies[1], "Topic", 0), "Start");
+    cr_assert_str_eq(harness_element(bodies[1], "Sequence", 0), "2");
+    cr_assert_str_eq(harness_element(bodies[1], "SessionID", 0), session);
+}
