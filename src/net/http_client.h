@@ -69,18 +69,20 @@ struct http_call_result {
     uint32_t retry_after_s; /* 0 = not said; at most a year */
     bool body_is_coded;     /* Content-Encoding: the body means nothing here */
     struct text body;       /* absent without an answer; borrowed */
-    struct text media_type; /* of the body; borrowed */
+    struct text media_type; /* of the body; borrowed; absent if too long */
 };
+
+#define HTTP_CALL_MEDIA_TYPE_BYTES 64
 
 /* Everything is borrowed until `done`. */
 struct http_call_request {
-    enum http_method method;
+    enum http_method method; /* GET or POST */
     struct http_url url;
-    struct text content_type;  /* absent: the field is left out */
-    struct text soap_action;   /* absent: the field is left out; "" is sent */
-    struct text authorization; /* absent: the field is left out */
-    struct text body;          /* of a POST */
-    uint64_t timeout_ns;       /* of all of it; 0 = HTTP_CALL_TIMEOUT_NS */
+    struct text content_type;    /* absent: the field is left out */
+    struct text soap_action;     /* absent: the field is left out; "" is sent */
+    struct text authorization;   /* absent: the field is left out */
+    struct text body;            /* of a POST */
+    uint64_t timeout_ns;         /* of all of it; 0 = HTTP_CALL_TIMEOUT_NS */
     uint32_t response_bytes_max; /* 0 = HTTP_CALL_RESPONSE_BYTES */
     /* May be NULL: then every address is allowed.  Sees each address before a
      * connection to it is made or used; false refuses it. */
@@ -111,12 +113,15 @@ struct http_call {
     struct loop_timer deadline;
     struct http_call_result result;
     struct text_builder body;
+    char media_type[HTTP_CALL_MEDIA_TYPE_BYTES];
 };
 
 static inline bool http_call_busy(const struct http_call *call)
 {
     return call->state != 0;
 }
+
+typedef void (*http_client_fn)(struct http_client *client);
 
 struct http_client_limits {
     uint32_t connections_per_destination_max;
@@ -134,12 +139,14 @@ struct http_client {
     struct http_client_limits limits;
     uint64_t hash_key;
     struct client_destination *buckets[HTTP_CLIENT_BUCKETS];
+    struct client_destination *ready; /* have something to do */
     struct http_call *finished_first; /* their `done` is due */
     struct http_call *finished_last;
-    struct loop_post finished_post;
-    uint32_t conn_count;
-    uint32_t call_count;
-    void (*stopped)(struct http_client *client);
+    struct loop_post turn_post; /* does both */
+    uint32_t destination_count;
+    bool turn_due;
+    bool stopping;
+    http_client_fn stopped;
 };
 
 /* Starts without connections.  `limits` NULL = the defaults; copied. */
@@ -149,11 +156,11 @@ void http_client_init(struct http_client *client, struct loop *loop,
 /* Cancels all calls, closes all connections, then calls `stopped` from the
  * loop: the struct is the caller's again.  Name resolutions that are under way
  * are waited for. */
-void http_client_stop(struct http_client *client,
-                      void (*stopped)(struct http_client *client));
+void http_client_stop(struct http_client *client, http_client_fn stopped);
 
 /* Makes a call.  Cannot fail: `done` comes exactly once, from the loop, and
- * the result is valid during it.  `call` may be started again from it. */
+ * the result is valid during it.  `call` may be started again from it, or
+ * freed. */
 void http_call_start(struct http_client *client, struct http_call *call,
                      const struct http_call_request *request,
                      http_call_fn done);

@@ -9,10 +9,10 @@
  *      +-----------------------------------------+
  *      v                                         |
  *   READING --> HANDLING --> WRITING ------------+    keep-alive
- *      |           |           |
- *      |           |           +--> DRAINING          the request was not
- *      |           |                   |              read to its end
- *      +-----------+--> CLOSING <------+
+ *    | | |         |         ^ |
+ *    | | +---------|---------+ +--> DRAINING          answered before the
+ *    | |           |                   |              request was all read
+ *    +-+-----------+--> CLOSING <------+
  *                          |
  *                        CLOSED                       back in the pool
  *
@@ -24,6 +24,9 @@
  * http_exchange_respond() by the handler or one gone() by the server.  It may
  * respond from body() already; then no body() and end() follow, and the
  * connection ends after the answer.
+ *
+ * A client that ends its direction of the connection (shutdown) still gets its
+ * answer; one that resets it is gone.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -39,6 +42,7 @@
 #include "http/parser.h"
 #include "io/loop.h"
 
+struct http_buffer;
 struct http_conn;
 struct http_server;
 
@@ -78,9 +82,9 @@ struct http_server_handler {
     void (*gone)(void *owner, struct http_exchange *exchange);
     /* May be NULL.  Dresses the answer to a request that is refused, by head()
      * or by the server itself: `response` holds status, Allow and a line of
-     * plain text, and may be changed.  Its strings must outlive the call: they
-     * are static or in exchange->arena.  `head` is NULL when the request had
-     * none that could be read. */
+     * plain text, and may be changed.  Its strings are static or in
+     * exchange->arena.  `head` is NULL when the request had none that could be
+     * read; exchange->user is what head() left there, or NULL after gone(). */
     void (*refused)(void *owner, struct http_exchange *exchange,
                     const struct http_head *head,
                     struct http_response *response);
@@ -89,12 +93,12 @@ struct http_server_handler {
 struct http_server_limits {
     struct http_limits http;
     uint32_t connection_count_max;
-    uint64_t request_ns;  /* from the first byte of a request to its last */
-    uint64_t idle_ns;     /* without a request */
-    uint64_t write_ns;    /* for an answer, and ... */
+    uint64_t request_ns; /* from the first byte of a request to its last */
+    uint64_t idle_ns;    /* without a request */
+    uint64_t write_ns;   /* for an answer, and ... */
     uint32_t write_bytes_per_s; /* ... what a large one has beyond that */
-    uint64_t drain_ns;    /* for a client to read an early answer */
-    uint32_t arena_bytes_max; /* exchange->arena */
+    uint64_t drain_ns;          /* for a client to read an early answer */
+    uint32_t arena_bytes_max;   /* exchange->arena */
 };
 
 /* The limits of limits.h. */
@@ -104,8 +108,8 @@ typedef void (*http_server_fn)(struct http_server *server);
 
 /* All fields are private but those that are marked. */
 struct http_server {
-    struct address address; /* read only: what it listens on */
-    uint32_t connection_count;  /* read only */
+    struct address address;    /* read only: what it listens on */
+    uint32_t connection_count; /* read only */
 
     struct loop *loop;
     const struct http_server_handler *handler;
@@ -117,10 +121,11 @@ struct http_server {
     struct http_conn *conns; /* all that are open */
     struct http_conn *pool;  /* closed ones, kept for the next */
     uint32_t pool_count;
+    struct http_buffer *buffers; /* large ones that nobody uses */
+    uint32_t buffer_count;
+    uint64_t full_due_ns; /* of the next log line about the limit */
     bool stopping;
-    bool listening;
     http_server_fn stopped;
-    struct loop_post stopped_post;
     int64_t date_s; /* of the text below */
     char date[32];
 };

@@ -20,8 +20,8 @@
 struct http_transport;
 
 /* `result` is as of the loop's operations: bytes, 0 or -errno. */
-typedef void (*http_transport_fn)(struct http_transport *transport,
-                                  int result);
+typedef void (*http_transport_fn)(struct http_transport *transport, int result);
+typedef void (*http_transport_closed_fn)(struct http_transport *transport);
 
 /* All fields are private. */
 struct http_transport {
@@ -33,7 +33,7 @@ struct http_transport {
     struct loop_op send_op; /* also closes, at the end */
     http_transport_fn recv_done;
     http_transport_fn send_done;
-    http_transport_fn closed;
+    http_transport_closed_fn closed;
 };
 
 /* Takes over `fd`, a connected socket. */
@@ -65,6 +65,6 @@ void http_transport_end(struct http_transport *transport);
 /* Closes it: what is in flight is ended, without its callback; `closed` comes
  * when the kernel uses no buffer any more.  Once. */
 void http_transport_close(struct http_transport *transport,
-                          http_transport_fn closed);
+                          http_transport_closed_fn closed);
 
 #endif
