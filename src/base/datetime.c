@@ -57,9 +57,10 @@ void datetime_format(int64_t time_us, char text[DATETIME_TEXT_BYTES + 1])
     CHECK(days >= -719162 && days <= 2932896); /* 0001-01-01, 9999-12-31 */
     date_from_days(days, &year, &month, &day);
     snprintf(text, DATETIME_TEXT_BYTES + 1,
-             "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year % 10000, month % 100,
-             day % 100, (int)(in_day / 3600) % 100, (int)(in_day / 60 % 60),
-             (int)(in_day % 60), (int)(fraction % 1000000));
+             "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)year % 10000,
+             (unsigned)month % 100, (unsigned)day % 100,
+             (unsigned)(in_day / 3600) % 100, (unsigned)(in_day / 60) % 60,
+             (unsigned)in_day % 60, (unsigned)fraction % 1000000);
 }
 
 /* Reads exactly `count` digits at `*at`. */
