@@ -163,7 +163,7 @@ static int answer(struct reader *reader, struct query *query)
     return ret != 0 ? ret : end;
 }
 
-void reader_run(struct lane *lane, struct lane_list *items)
+void store_reader_run(struct lane *lane, struct lane_list *items)
 {
     struct reader *reader = OWNER_OF(lane, struct reader, lane);
     struct lane_item *item;
@@ -189,14 +189,14 @@ void reader_run(struct lane *lane, struct lane_list *items)
     }
 }
 
-int reader_open(struct reader *reader, const char *path,
+int store_reader_open(struct reader *reader, const char *path,
                 char message[STORE_MESSAGE_BYTES])
 {
     *reader = (struct reader){0};
     return database_open(&reader->database, path, DATABASE_READ, message);
 }
 
-void reader_close(struct reader *reader)
+void store_reader_close(struct reader *reader)
 {
     text_builder_free(&reader->sql);
     database_close(&reader->database);

@@ -38,11 +38,11 @@ struct query {
     struct store_rows *rows; /* filled by the thread */
 };
 
-MUST_USE int reader_open(struct reader *reader, const char *path,
+MUST_USE int store_reader_open(struct reader *reader, const char *path,
                          char message[STORE_MESSAGE_BYTES]);
-void reader_close(struct reader *reader);
+void store_reader_close(struct reader *reader);
 
 /* The lane's work: answers the queries of `items`. */
-void reader_run(struct lane *lane, struct lane_list *items);
+void store_reader_run(struct lane *lane, struct lane_list *items);
 
 #endif

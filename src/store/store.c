@@ -67,7 +67,7 @@ static void reader_stopped(struct lane *lane)
 
     /* The reader first: the last connection that closes writes the log back,
      * and only the writer may write. */
-    reader_close(&store->reader);
+    store_reader_close(&store->reader);
     writer_close(&store->writer);
     close(store->lock_fd);
     free(store->path);
@@ -100,7 +100,7 @@ static int start_threads(struct store *store, struct loop *loop)
 
     if (ret != 0)
         return ret;
-    ret = lane_start(&store->reader.lane, loop, "store-reader", reader_run,
+    ret = lane_start(&store->reader.lane, loop, "store-reader", store_reader_run,
                      query_finish);
     if (ret != 0)
         lane_cancel(&store->writer.lane);
@@ -122,7 +122,7 @@ int store_open(struct store **store, struct loop *loop, const char *path,
     ret = writer_open(&opened->writer, path, message);
     if (ret != 0)
         goto close_lock;
-    ret = reader_open(&opened->reader, path, message);
+    ret = store_reader_open(&opened->reader, path, message);
     if (ret != 0)
         goto close_writer;
     opened->opened_sequence = opened->writer.sequence;
@@ -138,7 +138,7 @@ int store_open(struct store **store, struct loop *loop, const char *path,
     return 0;
 
 close_reader:
-    reader_close(&opened->reader);
+    store_reader_close(&opened->reader);
 close_writer:
     writer_close(&opened->writer);
 close_lock:
