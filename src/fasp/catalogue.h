@@ -120,8 +120,8 @@ void catalogue_parser_init(struct catalogue_parser *parser);
 
 /* Takes bytes from `input`, cut anywhere, until a record is complete.  The
  * record's texts are borrowed until the next call.  To be called again until it
- * gives MORE, which it does after DONE too while nothing follows; the caller may
- * stop between records and go on later with the rest of `input`. */
+ * gives MORE, which it does after DONE too while nothing follows; the caller
+ * may stop between records and go on later with the rest of `input`. */
 enum catalogue_result catalogue_next(struct catalogue_parser *parser,
                                      struct bytes_reader *input,
                                      struct catalogue_record *record);

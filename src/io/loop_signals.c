@@ -31,7 +31,7 @@ static void signals_polled(struct loop_op *op, int result)
     struct loop_signals *signals = OWNER_OF(op, struct loop_signals, op);
     struct signalfd_siginfo info;
 
-    CHECK(result >= 0);
+    CHECK(result >= 0); /* it is ours, and waiting for it takes no memory */
     while (read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info)
         signals->caught(signals, (int)info.ssi_signo);
 }
