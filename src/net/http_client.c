@@ -146,7 +146,9 @@ static struct client_destination *find(struct http_client *client,
         .next = *bucket,
         .is_https = url->is_https,
         .port = url->port,
+        .strand = &client->strands[client->strand_index],
     };
+    client->strand_index = (client->strand_index + 1) % HTTP_CLIENT_STRANDS;
     for (uint32_t i = 0; i < url->host.size_bytes; i++)
         destination->host[i] = lower(url->host.data[i]);
     destination->host[url->host.size_bytes] = '\0';

@@ -132,6 +132,9 @@ struct http_client_limits {
 extern const struct http_client_limits http_client_limits_default;
 
 #define HTTP_CLIENT_BUCKETS 1024u
+/* At most so many of the loop's workers are busy with resolving: the others
+ * move files. */
+#define HTTP_CLIENT_STRANDS 2u
 
 /* All fields are private. */
 struct http_client {
@@ -139,6 +142,8 @@ struct http_client {
     struct http_client_limits limits;
     uint64_t hash_key;
     struct client_destination *buckets[HTTP_CLIENT_BUCKETS];
+    struct loop_strand strands[HTTP_CLIENT_STRANDS];
+    uint32_t strand_index;            /* of the next destination */
     struct client_destination *ready; /* have something to do */
     struct http_call *finished_first; /* their `done` is due */
     struct http_call *finished_last;

@@ -74,6 +74,7 @@ static void start_resolving(struct client_conn *conn)
     const struct client_destination *destination = conn->destination;
     struct text host = text_of(destination->host);
 
+    conn->query.strand = destination->strand;
     if (address_parse_ip(host, destination->port, &conn->query.addresses[0]))
         conn->query.address_count = 1;
     else

@@ -35,6 +35,7 @@ struct client_destination {
     uint16_t port;
     uint32_t conn_count;
     struct client_conn *conns;
+    struct loop_strand *strand; /* of its resolving */
     struct http_call *waiting_first;
     struct http_call *waiting_last;
     char host[]; /* in lower case */

@@ -191,6 +191,7 @@ int http_server_open(struct http_server *server, struct loop *loop,
 
     CHECK(handler->head != NULL && handler->body != NULL);
     CHECK(handler->end != NULL && handler->gone != NULL);
+    CHECK(limits == NULL || limits->write_bytes_per_s > 0);
 
     int ret = socket_listen(address, &fd);
     if (ret < 0)

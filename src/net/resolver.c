@@ -64,5 +64,6 @@ void resolver_start(struct loop *loop, struct resolver_query *query,
     query->done = done;
     bool fits = text_to_string(name, query->name, sizeof query->name);
     CHECK(fits);
-    loop_work_start(loop, NULL, &query->work, resolver_run, resolver_done);
+    loop_work_start(loop, query->strand, &query->work, resolver_run,
+                    resolver_done);
 }

@@ -27,6 +27,10 @@ typedef void (*resolver_fn)(struct resolver_query *query);
 
 /* Zero-initialise it; it stays in place until `done`. */
 struct resolver_query {
+    /* May be set before the start: queries of one strand run one at a time, so
+     * that names which are slow to resolve do not hold all workers. */
+    struct loop_strand *strand;
+
     /* The result, for `done`: no addresses when the name has none, or cannot
      * be resolved; `error` says why (static text), else NULL. */
     struct address addresses[RESOLVER_ADDRESSES_MAX];
