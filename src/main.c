@@ -1,7 +1,7 @@
-#include <stdio.h>
+/* Picks a command; everything else is in cli/. */
+#include "cli/command.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    printf("ferry\n");
-    return 0;
+    return command_main(argc, argv);
 }

@@ -1,0 +1,53 @@
+/* The commands of the ferry binary: one file each, one row each in
+ * commands.c.
+ *
+ * A command gets the arguments behind its name and returns the exit code.
+ * What it was asked for goes to standard output; what a person must know, to
+ * standard error, after "ferry: ".
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1, /* the error was printed */
+    EXIT_USAGE = 2,
+    EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
+};
+
+struct command {
+    const char *name;
+    int (*run)(const struct command *command, int argc, char **argv);
+    const char *usage;   /* behind "ferry NAME "; may have several lines */
+    const char *summary; /* one line of `ferry help` */
+};
+
+/* A row without name ends it. */
+extern const struct command commands[];
+
+const struct command *command_find(const char *name);
+
+/* Runs the command that the arguments of main() name. */
+int command_main(int argc, char **argv);
+
+int command_serve(const struct command *command, int argc, char **argv);
+int command_user(const struct command *command, int argc, char **argv);
+int command_submit(const struct command *command, int argc, char **argv);
+int command_push(const struct command *command, int argc, char **argv);
+int command_pull(const struct command *command, int argc, char **argv);
+int command_watch(const struct command *command, int argc, char **argv);
+int command_jobs(const struct command *command, int argc, char **argv);
+int command_sessions(const struct command *command, int argc, char **argv);
+int command_files(const struct command *command, int argc, char **argv);
+int command_cancel(const struct command *command, int argc, char **argv);
+int command_fingerprint(const struct command *command, int argc, char **argv);
+int command_version(const struct command *command, int argc, char **argv);
+int command_help(const struct command *command, int argc, char **argv);
+
+/* Prints "ferry: ..." to standard error. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, with the command's usage, for EXIT_USAGE. */
+int usage_error(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
