@@ -290,8 +290,11 @@ static void parse(struct soap_reader *reader, const char *data,
     enum markup_result markup =
         markup_guard_feed(&reader->guard, data, size_bytes, &good_bytes);
 
-    /* What comes before the forbidden place may be wrong too, and then that is
-     * the answer, however the bytes were cut. */
+    /* What comes before the forbidden place may be wrong too, or tell the
+     * version, and that must not depend on how the bytes were cut: let expat
+     * finish with them now instead of waiting for more. */
+    if (markup != MARKUP_GOOD)
+        XML_SetReparseDeferralEnabled(reader->parser, XML_FALSE);
     enum XML_Status status = XML_Parse(reader->parser, data, (int)good_bytes,
                                        last && markup == MARKUP_GOOD);
     if (status == XML_STATUS_ERROR)

@@ -11,7 +11,7 @@ TestSuite(reader, .init = soap_test_set_up, .fini = soap_test_tear_down);
              "</SessionFilter></GetSessionInfoRequest>")
 #define CANCEL                                                   \
     "<x:CancelRequest xmlns:x=\"" NS_ISC "\"><JobID>7</JobID></" \
-                                         "x:CancelRequest>"
+    "x:CancelRequest>"
 #define HEADER(block)                                    \
     "<s:Envelope xmlns:s=\"" ENV11 "\"><s:Header>" block \
     "</s:Header><s:Body>" CANCEL "</s:Body></s:Envelope>"
@@ -93,6 +93,13 @@ Test(reader, refuses_a_dtd_an_instruction_and_broken_characters)
         {"<!ENTITY a 'b'>", SOAP_FAULT_CLIENT, "DTD"},
         {"<?php x?><a/>", SOAP_FAULT_CLIENT, "instruction"},
         {QUERY("<?x y?>"), SOAP_FAULT_CLIENT, "instruction"},
+        /* What comes before the forbidden place tells the version. */
+        {"<s:Envelope xmlns:s='" ENV12 "'><s:Body><?x?>", SOAP_FAULT_CLIENT,
+         "instruction"},
+        {"<s:Envelope xmlns:s='" ENV12 "'><!DOCTYPE a>", SOAP_FAULT_CLIENT,
+         "DTD"},
+        {"<s:Envelope xmlns:s='" ENV12 "'><s:Bo<!D>", SOAP_FAULT_CLIENT,
+         "not well-formed"},
         {QUERY("<JobId>&a;</JobId>"), SOAP_FAULT_CLIENT, "not well-formed"},
         {QUERY("<JobId>&#0;</JobId>"), SOAP_FAULT_CLIENT, "not well-formed"},
         {QUERY("<JobId>&#xD800;</JobId>"), SOAP_FAULT_CLIENT,
