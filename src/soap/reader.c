@@ -12,6 +12,10 @@
  * and expat refuses a document that smuggles it into one. */
 #define SEPARATOR '\n'
 
+/* The room for a value that a reader keeps between messages: enough for any
+ * but an order with many paths. */
+#define VALUE_BYTES_KEPT 65536u
+
 void reader_refuse(struct soap_reader *reader, enum soap_fault_code code,
                    const char *format, ...)
 {
@@ -175,7 +179,6 @@ static void XMLCALL on_declaration(void *user, const XML_Char *version,
 int soap_reader_open(struct soap_reader *reader)
 {
     *reader = (struct soap_reader){.result = SOAP_READER_REFUSED};
-    reader->value.size_bytes_max = LIMIT_HTTP_BODY_BYTES;
     random_system(&reader->hash_salt, sizeof reader->hash_salt);
     reader->parser = XML_ParserCreateNS(NULL, SEPARATOR);
     return reader->parser == NULL ? -ENOMEM : 0;
@@ -233,7 +236,10 @@ void soap_reader_start(struct soap_reader *reader, struct arena *arena,
 
     reset_parser(reader, charset);
     start_guard(reader, charset);
+    if (reader->value.room_bytes > VALUE_BYTES_KEPT)
+        text_builder_free(&reader->value);
     text_builder_reset(&reader->value);
+    reader->value.size_bytes_max = LIMIT_HTTP_BODY_BYTES;
     reader->result = SOAP_READER_MORE;
     reader->version = SOAP_1_1;
     reader->type = NULL;
