@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "crypto/password.h"
 #include "store/query.h"
+#include "store/users.h"
 
 /* Far beyond what any step takes, even on a busy machine. */
 #define PATIENCE_NS UINT64_C(20000000000)
@@ -25,6 +27,18 @@ static int remove_entry(const char *path, const struct stat *stat, int kind,
     return remove(path);
 }
 
+static void make_file(const char *name, long size_bytes)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/source/%s", harness.docroot, name);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    for (long i = 0; i < size_bytes; i++)
+        fputc((int)(i * 7 % 251), file);
+    fclose(file);
+}
+
 void harness_make_folder(void)
 {
     snprintf(harness.folder, sizeof harness.folder, "/tmp/ferry-XXXXXX");
@@ -33,12 +47,41 @@ void harness_make_folder(void)
              harness.folder);
     snprintf(harness.docroot, sizeof harness.docroot, "%s/docroot",
              harness.folder);
+    snprintf(harness.remote, sizeof harness.remote, "%s/remote",
+             harness.folder);
     cr_assert_eq(mkdir(harness.docroot, 0700), 0);
+    cr_assert_eq(mkdir(harness.remote, 0700), 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/source", harness.docroot);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    make_file("small", 5);
+    make_file("large", 70000);
+    make_file("empty", 0);
 }
 
 void harness_remove_folder(void)
 {
     nftw(harness.folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void harness_add_user(void)
+{
+    char path[128];
+    char message[STORE_MESSAGE_BYTES] = "";
+    char hash[PASSWORD_HASH_TEXT_BYTES_MAX + 1];
+    struct store_users *users;
+
+    cr_assert_eq(password_hash(text_of("secret-word"), hash), 0);
+    struct store_user user = {
+        .name = text_of("ann"),
+        .docroot = text_of(harness.remote),
+        .password_hash = text_of(hash),
+        .created_us = 1,
+    };
+    snprintf(path, sizeof path, "%s/" STORE_FILE_NAME, harness.state_dir);
+    cr_assert_eq(store_users_open(&users, path, message), 0, "%s", message);
+    cr_assert_eq(store_users_add(users, &user), 0);
+    store_users_close(users);
 }
 
 void harness_open(uint32_t sessions_running_max)

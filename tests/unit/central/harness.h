@@ -9,6 +9,7 @@ struct harness {
     char folder[64]; /* holds "state" and "docroot" */
     char state_dir[96];
     char docroot[96];
+    char remote[96]; /* docroot of the user ann */
     struct loop *loop;
     struct central *central;
     struct http_client client;
@@ -25,6 +26,8 @@ struct reply {
 
 extern struct harness harness;
 
+/* Makes the folders, and three files below docroot/source: 5, 70000 and 0
+ * bytes. */
 void harness_make_folder(void);
 void harness_remove_folder(void);
 /* Opens a service in the folder, and stops it again. */
@@ -38,8 +41,11 @@ struct reply harness_request(enum http_method method, const char *path,
 /* Posts `content`, the Body's child, in a SOAP 1.1 envelope. */
 struct reply harness_call(const char *content);
 
-/* An order that pushes "source" to this port of 127.0.0.1. */
+/* An order that pushes "source" to "/in" at this port of 127.0.0.1, as the
+ * user ann with her password. */
 const char *harness_order(uint16_t port);
+/* Makes the user ann, whose docroot is "remote". */
+void harness_add_user(void);
 /* Submits and returns the id of the job. */
 const char *harness_submit(const char *order);
 

@@ -135,6 +135,85 @@ Test(central, active_jobs_are_listed_until_they_are_over)
     cr_assert_null(harness_element(reply.body, "JobID", 0));
 }
 
+/* ---- files that move: this node is both ends ---- */
+
+static struct reply files_of_job(const char *job_id)
+{
+    char content[512];
+
+    snprintf(content, sizeof content,
+             "<f09:GetInfoRequest><FileTransferFilter><JobId>%s</JobId>"
+             "</FileTransferFilter></f09:GetInfoRequest>",
+             job_id);
+    return harness_call(content);
+}
+
+static bool has_file(const char *name, long size_bytes)
+{
+    char path[256];
+    struct stat stat_of;
+
+    snprintf(path, sizeof path, "%s/in/source/%s", harness.remote, name);
+    return stat(path, &stat_of) == 0 && stat_of.st_size == size_bytes;
+}
+
+Test(central, a_job_that_completes_tells_its_life_in_order)
+{
+    char id[64];
+    harness_add_user();
+    struct address node = central_transfer_address(harness.central);
+    char order[1200];
+    const char *plain = harness_order(node.port);
+    snprintf(order, sizeof order, "%.*s<FileParameters><CreatePath>Yes"
+             "</CreatePath></FileParameters></Order>",
+             (int)(strlen(plain) - strlen("</Order>")), plain);
+
+    snprintf(id, sizeof id, "%s", harness_submit(order));
+    harness_wait_events(5);
+    cr_assert_str_eq(harness_topics(),
+                     "job.connecting session.start job.start session.stop "
+                     "job.stop");
+    cr_assert(has_file("small", 5));
+    cr_assert(has_file("large", 70000));
+    cr_assert(has_file("empty", 0));
+
+    struct reply reply = files_of_job(id);
+    cr_assert_str_eq(harness_element(reply.body, "ResultCount", 0), "4",
+                     "one session, for both ends, and three files: %s",
+                     reply.body);
+    cr_assert_str_eq(harness_element(reply.body, "Status", 0), "completed");
+    cr_assert_str_eq(harness_element(reply.body, "ErrorCode", 0), "0");
+    cr_assert_str_eq(harness_element(reply.body, "FileCount", 0), "3");
+    cr_assert_str_eq(harness_element(reply.body, "FilesComplete", 0), "3");
+    cr_assert_str_eq(harness_element(reply.body, "FilesFailed", 0), "0");
+    cr_assert_str_eq(harness_element(reply.body, "FilesTransferring", 0), "0");
+    cr_assert_str_eq(harness_element(reply.body, "BytesWritten", 0), "70005");
+    cr_assert_str_eq(harness_element(reply.body, "ServerAddress", 0),
+                     "127.0.0.1");
+    for (uint32_t i = 1; i <= 3; i++)
+        cr_assert_str_eq(harness_element(reply.body, "Status", i),
+                         "completed", "%s", reply.body);
+}
+
+Test(central, a_wrong_password_is_error_19_and_nothing_is_written)
+{
+    char id[64];
+    char order[1200];
+    struct address node = central_transfer_address(harness.central);
+    const char *plain = harness_order(node.port);
+    harness_add_user();
+    const char *word = strstr(plain, "secret-word");
+    snprintf(order, sizeof order, "%.*swrong%s", (int)(word - plain), plain,
+             word + strlen("secret-word"));
+
+    snprintf(id, sizeof id, "%s", harness_submit(order));
+    harness_wait_events(6);
+    cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
+    cr_assert_str_eq(
+        harness_element(session_of_job(id).body, "ErrorCode", 0), "19");
+    cr_assert_not(has_file("small", 5));
+}
+
 /* ---- the queue ---- */
 
 static struct reply cancel_job(const char *id)
