@@ -10,7 +10,8 @@
  *
  * What was not used belongs to the caller: after END it is the beginning of
  * the next (pipelined) message.  How the bytes were cut does not change what
- * comes out, save where a body is cut into pieces.
+ * comes out, save where a body is cut into pieces, and which of two reasons is
+ * told for a target that is both too long and ill-formed.
  *
  * REFUSED names the status to answer with; the connection cannot be used
  * further, since where the next message begins is no longer certain:
