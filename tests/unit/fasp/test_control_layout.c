@@ -239,6 +239,18 @@ Test(control_layout, a_message_with_bad_fields_is_not_written,
     control_encode(&message, &wire);
 }
 
+Test(control_layout, a_count_takes_no_memory_that_its_bytes_do_not_fill)
+{
+    struct control_message message = message_of(CONTROL_SKIP), back;
+
+    encode(&message);
+    wire.data[9] = (char)(CONTROL_ITEMS_MAX >> 8); /* in place of 3 */
+    wire.data[10] = 0;
+    arena_free(&arena);
+    arena_init(&arena, 16); /* would be told as CONTROL_MEMORY */
+    cr_assert_eq(decode(&back), CONTROL_BAD_FIELD);
+}
+
 Test(control_layout, a_full_arena_is_told)
 {
     struct control_message message = message_of(CONTROL_SKIP), back;

@@ -259,6 +259,37 @@ Test(loop, a_poll_for_many_tells_of_each_change_until_it_is_cancelled)
     cr_assert_eq(seen.result, -ECANCELED);
 }
 
+/* Two that are ready in the same turn: the first to be told cancels the other,
+ * whose change is in our hands already. */
+struct rival {
+    struct seen seen;
+    struct rival *other;
+};
+
+static void rival_done(struct loop_op *op, int result)
+{
+    struct seen *seen = OWNER_OF(op, struct seen, op);
+    struct rival *rival = OWNER_OF(seen, struct rival, seen);
+
+    seen_done(op, result);
+    if (result >= 0 && loop_op_busy(&rival->other->seen.op))
+        loop_cancel(loop, &rival->other->seen.op);
+}
+
+Test(loop, a_change_that_was_just_seen_is_not_told_after_a_cancel)
+{
+    struct rival rivals[2] = {{.other = &rivals[1]}, {.other = &rivals[0]}};
+
+    for (int i = 0; i < 2; i++)
+        loop_poll_many(loop, &rivals[i].seen.op, pair[0], POLLOUT, rival_done);
+    RUN_UNTIL(loop, !loop_op_busy(&rivals[0].seen.op) ||
+                        !loop_op_busy(&rivals[1].seen.op));
+    int loser = loop_op_busy(&rivals[0].seen.op) ? 1 : 0;
+    cr_assert_eq(rivals[loser].seen.count, 1);
+    cr_assert_eq(rivals[loser].seen.result, -ECANCELED);
+    cr_assert_geq(rivals[!loser].seen.count, 1);
+}
+
 Test(loop, a_busy_operation_cannot_be_started, .signal = SIGABRT)
 {
     struct seen recv = {0};

@@ -128,6 +128,31 @@ Test(loop_accept, after_a_cancel_nothing_is_accepted_and_nothing_leaks)
     cr_assert_eq(dup(0), next_fd, "an accepted descriptor was left open");
 }
 
+static struct host raced;
+
+static void cancel_the_race(struct loop_op *op, int result)
+{
+    (void)op;
+    (void)result;
+    loop_cancel(loop, &raced.op);
+}
+
+Test(loop_accept, a_connection_that_was_just_accepted_is_closed_by_a_cancel)
+{
+    struct loop_op first = {0};
+    int client = connect_now(), next_fd = dup(0);
+
+    /* Both are ready at once, and the one that cancels is told first. */
+    close(next_fd);
+    loop_poll(loop, &first, client, POLLOUT, cancel_the_race);
+    loop_accept(loop, &raced.op, listen_fd, host_accepted);
+    RUN_UNTIL(loop, raced.ended_count == 1);
+    cr_assert_eq(raced.ended_result, -ECANCELED);
+    cr_assert_eq(raced.accepted_count, 0);
+    cr_assert_eq(dup(0), next_fd, "the accepted descriptor was left open");
+    close(client);
+}
+
 Test(loop_accept, what_is_no_listening_socket_ends_it)
 {
     struct host host = {0};

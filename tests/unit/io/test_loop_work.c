@@ -25,6 +25,7 @@ struct job {
 };
 
 static uint32_t told_count;
+static pthread_barrier_t barrier;
 
 static void job_run(struct loop_work *work)
 {
@@ -82,9 +83,42 @@ Test(loop_work, works_of_a_strand_run_one_after_another_in_order)
     RUN_UNTIL(loop, told_count == STRANDS * JOBS);
 }
 
-/* All of them wait for each other, which ends only where they run at once. */
-static pthread_barrier_t barrier;
+/* The first of a strand is held back until a work of no strand, started after
+ * the second, is told: there are free workers, but not for the second. */
+static bool first_ran;
 
+static void held_run(struct loop_work *work)
+{
+    (void)work;
+    pthread_barrier_wait(&barrier);
+    first_ran = true;
+}
+
+static void second_run(struct loop_work *work)
+{
+    (void)work;
+    CHECK(first_ran);
+}
+
+Test(loop_work, a_free_worker_leaves_the_next_of_a_busy_strand)
+{
+    struct job first = {0}, second = {0}, other = {0};
+    struct loop_strand strand = {0};
+
+    pthread_barrier_init(&barrier, NULL, 2);
+    loop_work_start(loop, &strand, &first.work, held_run, job_done);
+    loop_work_start(loop, &strand, &second.work, second_run, job_done);
+    loop_work_start(loop, NULL, &other.work, job_run, job_done);
+    RUN_UNTIL(loop, told_count == 1);
+    cr_assert(loop_work_busy(&first.work));
+    cr_assert(loop_work_busy(&second.work));
+    cr_assert_not(loop_work_busy(&other.work));
+    pthread_barrier_wait(&barrier);
+    RUN_UNTIL(loop, told_count == 3);
+    pthread_barrier_destroy(&barrier);
+}
+
+/* All of them wait for each other, which ends only where they run at once. */
 static void meet_run(struct loop_work *work)
 {
     (void)work;
