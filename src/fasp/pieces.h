@@ -1,0 +1,99 @@
+/* The pieces of one space: what was cut, what is on its way, what comes again.
+ *
+ * Knows: places, sizes, what became of each piece.
+ * Must not know: packet numbers, time, the bytes themselves.
+ *
+ *   delivered |  pieces known, some delivered  |  not cut yet  |
+ *             head                            next            end
+ *
+ * A piece is one datagram's worth.  Pieces are numbered in the order in which
+ * they were cut and live in a ring, so that each step costs the same however
+ * many are on their way.
+ */
+#ifndef FASP_PIECES_H
+#define FASP_PIECES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fasp/ranges.h"
+
+/* Two round trips of 1 s at 10 Gbit/s; 32 MiB. */
+#define PIECES_COUNT_MAX (1u << 21)
+/* Files that are not wanted lie between those that are. */
+#define PIECES_SKIPS_MAX (1u << 20)
+
+enum piece_state {
+    PIECE_FLYING,
+    PIECE_QUEUED, /* lost, to be sent again */
+    PIECE_DELIVERED,
+};
+
+struct piece {
+    uint64_t place;
+    uint16_t size_bytes;
+    uint8_t state;
+    uint8_t flying; /* datagrams on their way that hold it */
+};
+
+struct pieces {
+    struct piece *ring; /* owned */
+    uint32_t *repeats;  /* owned ring of piece numbers, as large */
+    uint32_t room;      /* of both: 0 or a power of two */
+    uint64_t head;      /* number of the oldest piece known */
+    uint64_t tail;      /* number of the next piece to be cut */
+    uint32_t repeats_head;
+    uint32_t repeats_count;
+    uint64_t repeats_bytes;
+
+    uint64_t next; /* place of the next piece to be cut */
+    uint64_t end;
+    bool final;
+    struct ranges skips;
+
+    uint64_t delivered_bytes;
+};
+
+void pieces_init(struct pieces *pieces);
+void pieces_free(struct pieces *pieces);
+
+/* The piece of a number from head to tail - 1. */
+static inline struct piece *pieces_at(const struct pieces *pieces,
+                                      uint64_t number)
+{
+    return &pieces->ring[number & (pieces->room - 1)];
+}
+
+/* The piece by the low half of its number; NULL when it is known no more,
+ * because it was delivered. */
+struct piece *pieces_find(const struct pieces *pieces, uint32_t number);
+
+/* How many bytes can be cut at `next`, which moves over what is skipped. */
+uint64_t pieces_ready(struct pieces *pieces);
+/* Whether a piece more can be known; takes memory when it must. */
+bool pieces_have_room(struct pieces *pieces);
+/* Cuts the next piece, of 1 to pieces_ready() bytes, and returns its number.
+ * There is room. */
+uint64_t pieces_cut(struct pieces *pieces, uint32_t size_bytes);
+
+/* A datagram that held the piece came, or got lost. */
+void pieces_delivered(struct pieces *pieces, uint32_t number);
+void pieces_lost(struct pieces *pieces, uint32_t number);
+
+/* The first piece that is to be sent again, or NULL. */
+struct piece *pieces_repeat(struct pieces *pieces, uint32_t *number);
+/* It goes out again. */
+void pieces_repeat_taken(struct pieces *pieces);
+
+/* [from, to) is not wanted.  Returns false when that cannot be remembered. */
+bool pieces_skip(struct pieces *pieces, uint64_t from, uint64_t to);
+
+/* All below is delivered or skipped. */
+uint64_t pieces_delivered_end(const struct pieces *pieces);
+/* Nothing is on its way or to be sent again. */
+static inline bool pieces_idle(const struct pieces *pieces)
+{
+    return pieces->head == pieces->tail;
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* What the files of the rate law share; nobody else includes it. */
+#ifndef FASP_RATE_PARTS_H
+#define FASP_RATE_PARTS_H
+
+#include <math.h>
+
+#include "fasp/rate.h"
+
+/* Delays below are noise of timers, not a queue. */
+#define RATE_QUEUE_S_MIN 0.0001
+
+/* A whole round, as its end sees it. */
+struct rate_result {
+    double now_s;
+    double span_s;
+    double queue_s;
+    double delivered; /* D */
+    struct rate_window loss;
+};
+
+static inline double rate_share(const struct rate_window *window)
+{
+    return window->judged > 0 ? window->lost / window->judged : 0;
+}
+
+/* How far the share of lost datagrams may be from the truth: three standard
+ * deviations, wider when losses come in runs. */
+static inline double rate_margin(const struct rate_window *window)
+{
+    if (window->judged <= 0)
+        return 1;
+    double run = window->runs > 0 ? window->lost / window->runs : 1;
+    double share = rate_share(window);
+    return 3 * sqrt((run < 1 ? 1 : run) *
+                    (share + 1 / window->judged) / window->judged);
+}
+
+static inline double rate_larger(double left, double right)
+{
+    return left > right ? left : right;
+}
+
+static inline double rate_smaller(double left, double right)
+{
+    return left < right ? left : right;
+}
+
+/* rate.c */
+void rate_begin_round(struct rate *rate, const struct rate_report *report);
+void rate_publish(struct rate *rate);
+
+/* rate_law.c */
+void rate_start_report(struct rate *rate, double now_s);
+void rate_start_round(struct rate *rate, const struct rate_result *result);
+void rate_run_round(struct rate *rate, const struct rate_result *result);
+void rate_fixed_round(struct rate *rate, const struct rate_result *result);
+void rate_clear_windows(struct rate *rate);
+
+/* rate_drain.c */
+void rate_drain_begin(struct rate *rate, double now_s, bool test, bool asking,
+                      uint64_t sent_number);
+void rate_drain_tick(struct rate *rate, double now_s, uint64_t sent_number);
+void rate_test_report(struct rate *rate, const struct rate_report *report);
+
+#endif
