@@ -2,11 +2,16 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <time.h>
 #include <unistd.h>
 
 /* As many as clients may open while a turn lasts; the system's own limit
  * (net.core.somaxconn, 4096) cuts it. */
 #define BACKLOG 4096
+
+/* 40 x 50 ms: see socket_bind(). */
+#define BIND_WAIT_NS 50000000
+#define BIND_TRIES 40
 
 /* The first probe after 30 s of silence, five more 6 s apart. */
 #define KEEPALIVE_IDLE_S 30
@@ -38,6 +43,19 @@ int socket_open(const struct address *address, int *opened)
     return 0;
 }
 
+int socket_bind(int fd, const struct address_sockaddr *sockaddr)
+{
+    const struct timespec wait = {.tv_nsec = BIND_WAIT_NS};
+
+    for (int tries = 0;; tries++) {
+        if (bind(fd, &sockaddr->any, sockaddr->size_bytes) == 0)
+            return 0;
+        if (errno != EADDRINUSE || tries == BIND_TRIES)
+            return -errno;
+        nanosleep(&wait, NULL);
+    }
+}
+
 int socket_listen(const struct address *address, int *opened)
 {
     int family = address_family(address);
@@ -52,11 +70,11 @@ int socket_listen(const struct address *address, int *opened)
     if (family == AF_INET6)
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address_is_any(address));
 
-    if (bind(fd, &sockaddr.any, sockaddr.size_bytes) != 0 ||
-        listen(fd, BACKLOG) != 0) {
+    ret = socket_bind(fd, &sockaddr);
+    if (ret == 0 && listen(fd, BACKLOG) != 0)
         ret = -errno;
+    if (ret != 0)
         goto close_fd;
-    }
     *opened = fd;
     return 0;
 

@@ -11,7 +11,12 @@
 #include "base/address.h"
 #include "base/check.h"
 
-/* Binds and listens.  An IPv6 address that is "any" takes IPv4 too.  Returns 0
+/* Binds `fd`.  An address in use is tried again for 2 s: after a process that
+ * had armed operations dies, the kernel holds its ports for a moment.  Blocks
+ * meanwhile; it is for the start.  Returns 0 or -errno. */
+MUST_USE int socket_bind(int fd, const struct address_sockaddr *sockaddr);
+
+/* Binds (as socket_bind() does) and listens.  An IPv6 address that is "any" takes IPv4 too.  Returns 0
  * with `*fd`, or -errno: EADDRINUSE, EACCES, EADDRNOTAVAIL as a rule. */
 MUST_USE int socket_listen(const struct address *address, int *fd);
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -20,11 +19,6 @@
 #endif
 
 #define BUFFERS_BYTES (UDP_PORT_BATCH * (size_t)UDP_PORT_BUFFER_BYTES)
-
-/* A port stays bound for a moment after a process that received through the
- * ring was killed (seen on Linux 6.18). */
-#define BIND_TRIES 20
-#define BIND_WAIT_NS 100000000
 
 /* ---- opening ---- */
 
@@ -75,19 +69,6 @@ static void set_options(const struct udp_port *port)
                "net.core.wmem_max");
 }
 
-static int bind_patiently(int fd, const struct address_sockaddr *sockaddr)
-{
-    const struct timespec wait = {.tv_nsec = BIND_WAIT_NS};
-
-    for (int tries = 0;; tries++) {
-        if (bind(fd, &sockaddr->any, sockaddr->size_bytes) == 0)
-            return 0;
-        if (errno != EADDRINUSE || tries == BIND_TRIES)
-            return -errno;
-        nanosleep(&wait, NULL);
-    }
-}
-
 static int open_socket(struct udp_port *port, const struct address *address)
 {
     struct address_sockaddr sockaddr;
@@ -107,7 +88,7 @@ static int open_socket(struct udp_port *port, const struct address *address)
         goto close_fd;
     }
     set_options(port);
-    ret = bind_patiently(port->fd, &sockaddr);
+    ret = socket_bind(port->fd, &sockaddr);
     if (ret == 0)
         ret = socket_local_address(port->fd, &port->address);
     if (ret != 0)
