@@ -27,7 +27,8 @@ CASES = [
     ("cut off", envelope("<a/>")[:-5], "Client"),
     ("a DTD", '<!DOCTYPE a [<!ENTITY b "c">]>' + envelope("<a/>"), "Client"),
     ("an instruction", envelope("<?php x?><a/>"), "Client"),
-    ("no envelope", "<a/>", "VersionMismatch"),
+    ("no envelope", "<a/>", "Client"),
+    ("no namespace", "<Envelope><Body/></Envelope>", "VersionMismatch"),
     ("empty", "", "Client"),
     ("an unknown operation", envelope('<x:No xmlns:x="urn:x"/>'), "Client"),
     ("a missing child", envelope(f'<j:SubmitRequest xmlns:j="{NS["job"]}">'

@@ -22,7 +22,7 @@ def test_a_push_is_told_to_subscribers_and_queries(pair, observe):
     observer = observe()
     job_subscription, session_subscription = subscribe(here, observer)
 
-    job_id = submit(here, order(there, extra=(
+    job_id = submit(here, order(there, destination="/out/", extra=(
         "<ApplicationData><Cookie>tape 7</Cookie></ApplicationData>")))
     info = here.client().GetInfo(FileTransferFilter={"JobId": [job_id]})
     assert [s.JobId for s in info.SessionInfo] == [job_id], (
@@ -61,7 +61,7 @@ def test_a_push_is_told_to_subscribers_and_queries(pair, observe):
 def test_a_pull_brings_a_tree_here(pair):
     here, there = pair
     fill(there.docroot / "in")
-    job_id = submit(here, order(there, "Pull"))
+    job_id = submit(here, order(there, "Pull", destination="/out/"))
     end = wait_end(here, job_id)
     assert end.Status == "completed", end
     assert end.Direction == "incoming"
@@ -71,7 +71,7 @@ def test_a_pull_brings_a_tree_here(pair):
 def test_the_remote_node_sees_the_session_too(pair):
     here, there = pair
     fill(here.docroot / "in")
-    job_id = submit(here, order(there))
+    job_id = submit(here, order(there, destination="/out/"))
     ours = wait_end(here, job_id)
     theirs = there.client().GetSessionInfo(
         SessionFilter={"SessionUUID": [ours.UUID]}).SessionInfo
@@ -88,7 +88,7 @@ def test_the_remote_node_sees_the_session_too(pair):
 def test_files_are_listed_with_their_figures(pair):
     here, there = pair
     fill(here.docroot / "in")
-    job_id = submit(here, order(there))
+    job_id = submit(here, order(there, destination="/out/"))
     wait_end(here, job_id)
     client = here.client()
     by_job = {"JobId": [job_id]}
@@ -111,7 +111,7 @@ def test_a_node_transfers_to_itself(make_node):
     node.add_user()
     node.start()
     fill(node.docroot / "in")
-    job_id = submit(node, order(node))
+    job_id = submit(node, order(node, destination="/out/"))
     assert wait_end(node, job_id).Status == "completed"
     assert tree(node.docroot / "out" / "in") == tree(node.docroot / "in")
     all_sessions = node.client().GetSessionInfo(SessionFilter={})
