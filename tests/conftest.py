@@ -28,8 +28,14 @@ def make_node(binary, tmp_path):
         return node
 
     yield make
+    failures = []
     for node in nodes:
-        node.stop()
+        try:
+            node.stop()
+        except AssertionError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 @pytest.fixture

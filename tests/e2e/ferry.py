@@ -76,7 +76,11 @@ class Node:
             return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=20)
+        try:
+            code = self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = f"no end for 20 s ({self.process.wait()})"
         self.process.stdout.close()
         self.process = None
         assert code == 0, f"{self.name} ended with {code}\n{self.log()[-8000:]}"

@@ -80,7 +80,9 @@ def test_cancel_of_a_session_ends_its_job(pair):
     here, there = pair
     (here.docroot / "in").write_bytes(bytes(8 << 20))
     job_id = submit(here, order(there, rate=4000))
-    session_id = session_of(here, job_id).UUID
+    session_id = wait_until("bytes", lambda: (
+        lambda info: info.UUID if info.BytesWritten else None)(
+            session_of(here, job_id)))
     here.client().CancelSession(SessionID=session_id)
     assert wait_end(here, job_id).Status == "cancelled"
     assert wait_until("the end there", lambda: [
