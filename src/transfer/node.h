@@ -82,10 +82,11 @@ struct transfer_params {
     enum transfer_method methods[TRANSFER_METHODS_MAX]; /* tried in order */
     uint32_t method_count; /* 0 = password if given, else key if given */
     struct text password;
-    struct text key_path; /* private key file on this node, read as the process */
+    struct text
+        key_path; /* private key file on this node, read as the process */
     struct text key_passphrase;
     struct text token;
-    struct text fingerprint;      /* "SHA256:..."; absent = known hosts decide */
+    struct text fingerprint; /* "SHA256:..."; absent = known hosts decide */
     struct text known_hosts_path; /* file; created at first contact */
 
     /* The folder that local paths are resolved beneath; "/" for a command
@@ -108,7 +109,8 @@ enum transfer_state {
     TRANSFER_CONNECTING, /* until the server end has let the session in */
     TRANSFER_RUNNING,
     TRANSFER_PAUSED,
-    TRANSFER_COMPLETED, /* every byte and attribute is on disk, both ends know */
+    TRANSFER_COMPLETED, /* every byte and attribute is on disk, both ends know
+                         */
     TRANSFER_CANCELLED,
     TRANSFER_FAILED,
 };
@@ -121,8 +123,8 @@ struct transfer_stats {
     enum transfer_state state;
     enum fasp_error error;
     struct text error_text;
-    bool is_client;   /* this end connected */
-    bool is_sender;   /* this end sends the files */
+    bool is_client; /* this end connected */
+    bool is_sender; /* this end sends the files */
     enum transfer_operation operation;
     struct address local_address;
     struct address peer_address;
@@ -216,11 +218,14 @@ struct transfer_node_config {
     struct address listen;           /* UDP and TCP; port 0 = a free one */
     const struct transfer_node_events *events;
     void *owner;
-    uint32_t sessions_max;         /* 0 = LIMIT_SESSIONS */
-    uint32_t control_timeout_ms;   /* 0 = 20000 */
-    uint32_t datagram_timeout_ms;  /* no first datagram: 0 = 15000 */
-    uint32_t stall_timeout_ms;     /* no progress: 0 = 60000 */
-    uint32_t lost_timeout_ms;      /* peer silent: 0 = 60000 */
+    /* Cipher None is honoured where both nodes allow it; else such sessions
+     * are encrypted with AES-128 all the same. */
+    bool allow_plain;
+    uint32_t sessions_max;        /* server ends: 0 = LIMIT_SESSIONS */
+    uint32_t control_timeout_ms;  /* 0 = 20000 */
+    uint32_t datagram_timeout_ms; /* no first datagram: 0 = 15000 */
+    uint32_t stall_timeout_ms;    /* no progress: 0 = 60000 */
+    uint32_t lost_timeout_ms;     /* peer silent: 0 = 60000 */
 };
 
 /* Opens the sockets.  Returns 0, or -errno with nothing held. */
@@ -228,6 +233,9 @@ int transfer_node_open(struct transfer_node **node,
                        const struct transfer_node_config *config);
 /* The address with the port that was taken. */
 struct address transfer_node_address(const struct transfer_node *node);
+/* Names another UDP port than its own to clients: for tests of a path that
+ * lets TCP through and not UDP. */
+void transfer_node_announce(struct transfer_node *node, uint16_t udp_port);
 /* Stops listening and ends every session (client and server ends) with
  * FASP_ERROR 16 unless it has ended; `stopped` is called when all is closed
  * and the node's memory is gone. */

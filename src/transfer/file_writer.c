@@ -1,0 +1,482 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "transfer/file_writer_internal.h"
+
+struct file_writer *file_writer_new(const struct file_writer_options *options)
+{
+    struct text docroot = options->docroot;
+    struct text destination = options->destination;
+    struct file_writer *writer = calloc(1, sizeof *writer);
+
+    if (writer == NULL)
+        return NULL;
+    writer->docroot.fd = -1;
+    writer->options = *options;
+    writer->docroot_path =
+        strndup(docroot.data != NULL ? docroot.data : "", docroot.size_bytes);
+    writer->destination =
+        strndup(destination.data != NULL ? destination.data : "",
+                destination.size_bytes);
+    if (writer->docroot_path == NULL || writer->destination == NULL) {
+        file_writer_free(writer);
+        return NULL;
+    }
+    random_system(&writer->token, sizeof writer->token);
+    catalogue_parser_init(&writer->parser);
+    writer->status.moved_file_id = WRITER_NO_FILE_ID;
+    return writer;
+}
+
+static void drop_file(struct file_writer *writer, struct file_writer_file *file)
+{
+    struct file_writer_result ignored = {0};
+
+    file_writer_end_file(writer, file, WRITER_FILE_FAILED, FASP_ERROR_CANCELLED,
+                         &ignored);
+    file_writer_result_free(&ignored);
+}
+
+void file_writer_free(struct file_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    for (uint64_t id = writer->slot_first; id < writer->slot_end; id++) {
+        struct file_writer_file *file = file_writer_slot(writer, id)->file;
+        if (file != NULL)
+            drop_file(writer, file);
+    }
+    free(writer->slots);
+    free(writer->early);
+    while (writer->folders != NULL) {
+        struct file_writer_folder *folder = writer->folders;
+        writer->folders = folder->next;
+        free(folder);
+    }
+    docroot_close(&writer->docroot);
+    free(writer->docroot_path);
+    free(writer->destination);
+    free(writer);
+}
+
+void file_writer_status(const struct file_writer *writer,
+                        struct file_writer_status *status)
+{
+    *status = writer->status;
+    status->totals = writer->parser.totals;
+    status->catalogue_complete = writer->parser.result == CATALOGUE_DONE;
+    status->settling_count = writer->settling_count;
+}
+
+bool file_writer_is_fatal(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+    case ENOENT:
+    case EEXIST:
+    case EISDIR:
+    case ENOTDIR:
+    case ENOTEMPTY:
+    case ELOOP:
+    case EXDEV:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case EILSEQ:
+    case EFBIG:
+    case EBUSY:
+    case ETXTBSY:
+        return false;
+    default:
+        return true;
+    }
+}
+
+void file_writer_stop(struct file_writer *writer, int error, const char *what,
+                      const char *path)
+{
+    if (writer->status.error != FASP_ERROR_NONE)
+        return;
+    writer->status.error = fasp_error_of_errno(error, FASP_ERROR_DISK_WRITE);
+    snprintf(writer->status.text, sizeof writer->status.text, "%s %.160s: %s",
+             what, path, strerror(error));
+}
+
+static void stop_with(struct file_writer *writer, enum fasp_error error,
+                      const char *text)
+{
+    if (writer->status.error != FASP_ERROR_NONE)
+        return;
+    writer->status.error = error;
+    snprintf(writer->status.text, sizeof writer->status.text, "%s", text);
+}
+
+/* ---- the destination ---- */
+
+/* The contract's rule: the destination is a folder if it exists as one, ends
+ * in '/', there are several sources, or CreatePath is Yes; else, for a single
+ * file, it is the new name. */
+enum fasp_error file_writer_check(struct file_writer *writer, char *text,
+                                  uint32_t text_bytes)
+{
+    const char *given = writer->destination;
+    size_t given_bytes = strlen(given);
+    struct stat info;
+
+    text[0] = '\0';
+    int ret = docroot_open(&writer->docroot, text_of(writer->docroot_path));
+    if (ret != 0) {
+        writer->docroot.fd = -1;
+        snprintf(text, text_bytes, "docroot: %s", strerror(-ret));
+        return fasp_error_of_errno(-ret, FASP_ERROR_DISK_WRITE);
+    }
+    ret = docroot_path(text_of(given), writer->base);
+    if (ret == 0)
+        ret = docroot_stat(&writer->docroot, writer->base, &info);
+    if (ret != 0 && ret != -ENOENT) {
+        snprintf(text, text_bytes, "destination %.400s: %s", given,
+                 ret == -EXDEV ? "outside the docroot" : strerror(-ret));
+        return fasp_error_of_errno(-ret, FASP_ERROR_DISK_WRITE);
+    }
+    writer->base_is_there = ret == 0;
+    bool is_folder = ret == 0 && S_ISDIR(info.st_mode);
+    writer->base_is_folder =
+        is_folder || writer->base[0] == '\0' ||
+        (given_bytes > 0 && given[given_bytes - 1] == '/') ||
+        writer->options.source_count > 1 || writer->options.create_path;
+    if (writer->base_is_folder && writer->base_is_there && !is_folder) {
+        snprintf(text, text_bytes, "destination %.400s: not a folder", given);
+        return FASP_ERROR_TARGET_NO_FOLDER;
+    }
+    return FASP_ERROR_NONE;
+}
+
+/* Creates the destination's folder before the first record is put into it:
+ * without CreatePath only itself, and not what is above it. */
+static void make_base(struct file_writer *writer)
+{
+    bool created;
+    int ret;
+
+    if (!writer->base_is_folder || writer->base_is_there)
+        return;
+    if (writer->options.create_path)
+        ret = docroot_make_folders(&writer->docroot, writer->base);
+    else
+        ret =
+            docroot_make_folder(&writer->docroot, writer->base, 0777, &created);
+    if (ret != 0)
+        file_writer_stop(writer, -ret, "destination", writer->base);
+    writer->base_is_there = true;
+    writer->made_folders = true;
+}
+
+/* Where the record goes.  Returns 0, or -ENAMETOOLONG; a second thing for a
+ * single name ends the session. */
+static int target_path(struct file_writer *writer,
+                       const struct catalogue_record *record,
+                       char path[LIMIT_PATH_BYTES])
+{
+    char relative[LIMIT_PATH_BYTES];
+
+    int ret = docroot_path(record->path, relative);
+    if (ret != 0)
+        return ret;
+    if (writer->base_is_folder)
+        return docroot_join(path, writer->base, relative);
+    if (record->kind != CATALOGUE_FILE || writer->has_single) {
+        stop_with(writer, FASP_ERROR_TARGET_NO_FOLDER,
+                  "the destination is no folder, and more than one file was "
+                  "sent");
+        return 0;
+    }
+    writer->has_single = true;
+    memcpy(path, writer->base, strlen(writer->base) + 1);
+    return 0;
+}
+
+/* ---- records ---- */
+
+struct file_writer_slot *file_writer_slot(struct file_writer *writer,
+                                          uint64_t file_id)
+{
+    CHECK(file_id >= writer->slot_first);
+    CHECK(file_id < writer->slot_end);
+    return &writer->slots[file_id & (writer->slot_room - 1)];
+}
+
+static void grow_slots(struct file_writer *writer)
+{
+    uint32_t room = writer->slot_room ? writer->slot_room * 2 : 256;
+    struct file_writer_slot *slots = calloc(room, sizeof *slots);
+
+    CHECK(slots != NULL);
+    for (uint64_t id = writer->slot_first; id < writer->slot_end; id++)
+        slots[id & (room - 1)] = *file_writer_slot(writer, id);
+    free(writer->slots);
+    writer->slots = slots;
+    writer->slot_room = room;
+}
+
+static struct file_writer_file *new_file(struct file_writer *writer,
+                                         const struct catalogue_record *record,
+                                         const char *path)
+{
+    size_t path_bytes = strlen(path) + 1;
+    struct file_writer_file *file = malloc(sizeof *file + path_bytes);
+
+    CHECK(file != NULL);
+    *file = (struct file_writer_file){
+        .file_id = record->kind == CATALOGUE_FILE ? record->file_id
+                                                  : WRITER_NO_FILE_ID,
+        .local_id = writer->local_id++,
+        .size_bytes = record->size_bytes,
+        .place = record->place,
+        .mtime_ns = record->mtime_ns,
+        .start_us = clock_wall_us(),
+        .fd = -1,
+        .mode = record->mode,
+    };
+    memcpy(file->path, path, path_bytes);
+    return file;
+}
+
+static bool is_same_time(int64_t a_ns, int64_t b_ns)
+{
+    const int64_t second_ns = 1000000000;
+
+    /* Some file systems keep whole seconds. */
+    if (a_ns % second_ns == 0 || b_ns % second_ns == 0)
+        return a_ns / second_ns == b_ns / second_ns;
+    return a_ns == b_ns;
+}
+
+/* Decides by what is at the final name.  Returns 0 to write it, 1 to skip it,
+ * or -errno. */
+static int judge_target(struct file_writer *writer,
+                        const struct file_writer_file *file)
+{
+    struct stat info;
+    int ret = docroot_stat_link(&writer->docroot, file->path, &info);
+
+    if (ret == -ENOENT)
+        return 0;
+    if (ret != 0)
+        return ret;
+    if (S_ISDIR(info.st_mode))
+        return -EISDIR;
+    if (writer->options.overwrite == WRITER_OVERWRITE_NEVER)
+        return 1;
+    if (S_ISLNK(info.st_mode))
+        return 0;
+    if (!S_ISREG(info.st_mode))
+        return -EEXIST;
+    int64_t mtime_ns =
+        (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    if (writer->options.overwrite == WRITER_OVERWRITE_DIFF &&
+        (uint64_t)info.st_size == file->size_bytes &&
+        is_same_time(mtime_ns, file->mtime_ns))
+        return 1;
+    return 0;
+}
+
+static enum fasp_error take_early_failure(struct file_writer *writer,
+                                          uint64_t file_id)
+{
+    for (uint32_t i = 0; i < writer->early_count; i++) {
+        if (writer->early[i].file_id == file_id) {
+            enum fasp_error error = writer->early[i].error;
+            writer->early[i] = writer->early[--writer->early_count];
+            return error;
+        }
+    }
+    return FASP_ERROR_NONE;
+}
+
+static void put_file(struct file_writer *writer,
+                     const struct catalogue_record *record, const char *path,
+                     int error, struct file_writer_result *result)
+{
+    struct file_writer_file *file = new_file(writer, record, path);
+
+    if (writer->slot_end - writer->slot_first == writer->slot_room)
+        grow_slots(writer);
+    CHECK(record->file_id == writer->slot_end);
+    writer->slot_end++;
+    *file_writer_slot(writer, record->file_id) =
+        (struct file_writer_slot){record->place, file};
+
+    enum fasp_error early = take_early_failure(writer, record->file_id);
+    if (early != FASP_ERROR_NONE) {
+        file_writer_end_file(writer, file, WRITER_FILE_FAILED, early, result);
+        return;
+    }
+    int ret = error != 0 ? error : judge_target(writer, file);
+    if (ret == 1) {
+        file_writer_end_file(writer, file, WRITER_FILE_SKIPPED, FASP_ERROR_NONE,
+                             result);
+        return;
+    }
+    if (ret == 0 && file->size_bytes == 0) {
+        ret = file_writer_open_file(writer, file);
+        if (ret == 0)
+            file_writer_complete_file(writer, file, result);
+    }
+    if (ret < 0)
+        file_writer_refuse_file(writer, file, -ret, result);
+}
+
+static void put_folder(struct file_writer *writer,
+                       const struct catalogue_record *record, const char *path)
+{
+    bool created;
+    int ret = docroot_make_folder(&writer->docroot, path,
+                                  (mode_t)(record->mode | 0700), &created);
+
+    if (ret != 0) {
+        /* What is below it fails by itself; alone, it has no result. */
+        if (file_writer_is_fatal(-ret))
+            file_writer_stop(writer, -ret, "folder", path);
+        return;
+    }
+    writer->made_folders |= created;
+    if (!created ||
+        (!writer->options.preserve_times && (record->mode & 0700) == 0700))
+        return;
+
+    size_t path_bytes = strlen(path) + 1;
+    struct file_writer_folder *folder = malloc(sizeof *folder + path_bytes);
+    CHECK(folder != NULL);
+    *folder = (struct file_writer_folder){
+        .next = writer->folders,
+        .mtime_ns = record->mtime_ns,
+        .mode = record->mode,
+    };
+    memcpy(folder->path, path, path_bytes);
+    writer->folders = folder;
+}
+
+static void put_record(struct file_writer *writer,
+                       const struct catalogue_record *record,
+                       struct file_writer_result *result)
+{
+    char path[LIMIT_PATH_BYTES] = "";
+    int error = 0;
+
+    if (record->kind != CATALOGUE_FAILED) {
+        make_base(writer);
+        error = target_path(writer, record, path);
+    }
+    if (writer->status.error != FASP_ERROR_NONE)
+        return;
+
+    switch (record->kind) {
+    case CATALOGUE_FOLDER:
+        if (error == 0)
+            put_folder(writer, record, path);
+        break;
+    case CATALOGUE_FILE:
+        put_file(writer, record, path, error, result);
+        break;
+    case CATALOGUE_SYMLINK:
+        /* No sender of this version has them: it follows links. */
+        stop_with(writer, FASP_ERROR_PROTOCOL,
+                  "the sender sent a symbolic link, which was not agreed");
+        break;
+    case CATALOGUE_FAILED:
+        if (!text_to_string(record->path, path, sizeof path))
+            path[0] = '\0';
+        file_writer_end_file(writer, new_file(writer, record, path),
+                             WRITER_FILE_FAILED, (enum fasp_error)record->error,
+                             result);
+        break;
+    case CATALOGUE_END:
+        NEVER("END is told as CATALOGUE_DONE");
+    }
+}
+
+uint32_t file_writer_catalogue(struct file_writer *writer, const uint8_t *data,
+                               uint32_t size_bytes,
+                               struct file_writer_result *result)
+{
+    struct bytes_reader input = bytes_read_from(data, size_bytes);
+    struct catalogue_record record;
+
+    while (writer->status.error == FASP_ERROR_NONE &&
+           writer->slot_end - writer->slot_first < WRITER_FILES_MAX) {
+        enum catalogue_result got =
+            catalogue_next(&writer->parser, &input, &record);
+        if (got == CATALOGUE_MORE)
+            break;
+        if (got == CATALOGUE_RECORD) {
+            put_record(writer, &record, result);
+        } else if (got == CATALOGUE_DONE) {
+            if (bytes_left(&input) == 0)
+                break;
+        } else {
+            stop_with(writer, (enum fasp_error)catalogue_error(got),
+                      catalogue_result_text(got));
+        }
+    }
+    return size_bytes - (uint32_t)bytes_left(&input);
+}
+
+void file_writer_fail_file(struct file_writer *writer, uint64_t file_id,
+                           enum fasp_error error,
+                           struct file_writer_result *result)
+{
+    if (file_id < writer->slot_end) {
+        if (file_id < writer->slot_first)
+            return; /* its result is on its way to the sender */
+        struct file_writer_file *file = file_writer_slot(writer, file_id)->file;
+        if (file != NULL && file->state <= WRITER_FILE_OPEN)
+            file_writer_end_file(writer, file, WRITER_FILE_FAILED, error,
+                                 result);
+        return;
+    }
+    if (writer->early_count >= WRITER_FILES_MAX) {
+        stop_with(writer, FASP_ERROR_PROTOCOL,
+                  "the sender failed more files than it listed");
+        return;
+    }
+    if ((writer->early_count & (writer->early_count - 1)) == 0) {
+        uint32_t room = writer->early_count ? writer->early_count * 2 : 1;
+        struct file_writer_early_failure *early =
+            realloc(writer->early, room * sizeof *early);
+        CHECK(early != NULL);
+        writer->early = early;
+    }
+    writer->early[writer->early_count++] =
+        (struct file_writer_early_failure){file_id, error};
+}
+
+void file_writer_finish(struct file_writer *writer)
+{
+    for (struct file_writer_folder *folder = writer->folders; folder != NULL;
+         folder = folder->next) {
+        struct timespec time = {
+            .tv_sec = folder->mtime_ns / 1000000000,
+            .tv_nsec = folder->mtime_ns % 1000000000,
+        };
+        if (time.tv_nsec < 0) {
+            time.tv_nsec += 1000000000;
+            time.tv_sec--;
+        }
+        const struct timespec times[2] = {time, time};
+        /* The files are what counts; a folder that somebody took away, or made
+         * his own, meanwhile is no reason to fail. */
+        (void)docroot_set_folder(&writer->docroot, folder->path, folder->mode,
+                                 writer->options.preserve_times ? times : NULL);
+    }
+    if (!writer->made_folders || writer->status.error != FASP_ERROR_NONE)
+        return;
+    const char *folder = writer->base_is_folder ? writer->base : "";
+    int ret = docroot_sync_all(&writer->docroot, folder);
+    if (ret != 0 && ret != -EACCES)
+        file_writer_stop(writer, -ret, "folder", folder);
+}

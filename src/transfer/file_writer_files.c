@@ -1,0 +1,410 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "transfer/file_writer_internal.h"
+
+/* From here on syncfs() costs less than one fsync() for each file and folder;
+ * what others have to write is the price. */
+#define SYNC_ALL_COUNT 8u
+/* Pieces this large are given to the disk at once, so that the fsync() at the
+ * end of a large file does not have all of it to write. */
+#define WRITE_BEHIND_BYTES (512u << 10)
+
+void file_writer_add_event(struct file_writer *writer,
+                           struct file_writer_result *result,
+                           enum file_writer_event_kind kind,
+                           struct file_writer_file *file, uint64_t from_place,
+                           uint64_t to_place)
+{
+    (void)writer;
+    if (result->event_count == result->event_room) {
+        uint32_t room = result->event_room ? result->event_room * 2 : 64;
+        struct file_writer_event *events =
+            realloc(result->events, room * sizeof *events);
+        CHECK(events != NULL);
+        result->events = events;
+        result->event_room = room;
+    }
+    result->events[result->event_count++] = (struct file_writer_event){
+        .kind = kind,
+        .file = file,
+        .from_place = from_place,
+        .to_place = to_place,
+    };
+}
+
+void file_writer_result_free(struct file_writer_result *result)
+{
+    for (uint32_t i = 0; i < result->event_count; i++) {
+        if (result->events[i].kind == WRITER_FILE_ENDED)
+            free(result->events[i].file);
+    }
+    free(result->events);
+    *result = (struct file_writer_result){0};
+}
+
+/* The hidden name beside the final one. */
+static int hidden_path(const struct file_writer *writer,
+                       const struct file_writer_file *file,
+                       char path[LIMIT_PATH_BYTES])
+{
+    size_t folder_bytes = (size_t)(docroot_name(file->path) - file->path);
+    int size =
+        snprintf(path, LIMIT_PATH_BYTES, "%.*s.ferry-%016" PRIx64 "-%" PRIu64,
+                 (int)folder_bytes, file->path, writer->token, file->file_id);
+
+    return size < 0 || size >= (int)LIMIT_PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
+static void close_file(struct file_writer *writer,
+                       struct file_writer_file *file)
+{
+    if (file->fd < 0)
+        return;
+    close(file->fd);
+    file->fd = -1;
+    writer->open_count--;
+}
+
+/* Drops the slots of files that ended, from the oldest on. */
+static void advance_slots(struct file_writer *writer)
+{
+    while (writer->slot_first < writer->slot_end &&
+           file_writer_slot(writer, writer->slot_first)->file == NULL)
+        writer->slot_first++;
+}
+
+void file_writer_end_file(struct file_writer *writer,
+                          struct file_writer_file *file,
+                          enum file_writer_file_state state,
+                          enum fasp_error error,
+                          struct file_writer_result *result)
+{
+    char hidden[LIMIT_PATH_BYTES];
+
+    close_file(writer, file);
+    if (file->has_hidden && state != WRITER_FILE_DONE &&
+        hidden_path(writer, file, hidden) == 0)
+        (void)docroot_unlink(&writer->docroot, hidden); /* may be gone */
+    file->has_hidden = false;
+    if (state != WRITER_FILE_DONE && file->size_bytes > 0 &&
+        file->file_id != WRITER_NO_FILE_ID) {
+        writer->status.written_bytes -= file->written_bytes;
+        file_writer_add_event(writer, result, WRITER_SKIP, NULL, file->place,
+                              file->place + file->size_bytes);
+    }
+    file->state = state;
+    file->error = error;
+    file->end_us = clock_wall_us();
+    if (file->file_id != WRITER_NO_FILE_ID) {
+        file_writer_slot(writer, file->file_id)->file = NULL;
+        advance_slots(writer);
+    }
+    file_writer_add_event(writer, result, WRITER_FILE_ENDED, file, 0, 0);
+}
+
+void file_writer_refuse_file(struct file_writer *writer,
+                             struct file_writer_file *file, int error,
+                             struct file_writer_result *result)
+{
+    if (file_writer_is_fatal(error))
+        file_writer_stop(writer, error, "file", file->path);
+    file_writer_end_file(writer, file, WRITER_FILE_FAILED,
+                         fasp_error_of_errno(error, FASP_ERROR_DISK_WRITE),
+                         result);
+}
+
+/* Closes a file that is not written to now, to be opened again later. */
+static void spare_descriptor(struct file_writer *writer)
+{
+    uint64_t count = writer->slot_end - writer->slot_first;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (writer->close_next < writer->slot_first ||
+            writer->close_next >= writer->slot_end)
+            writer->close_next = writer->slot_first;
+        struct file_writer_file *file =
+            file_writer_slot(writer, writer->close_next++)->file;
+        if (file != NULL && file->state == WRITER_FILE_OPEN && file->fd >= 0) {
+            close_file(writer, file);
+            return;
+        }
+    }
+}
+
+int file_writer_open_file(struct file_writer *writer,
+                          struct file_writer_file *file)
+{
+    char hidden[LIMIT_PATH_BYTES];
+
+    if (file->fd >= 0)
+        return 0;
+    if (writer->open_count >= WRITER_OPEN_MAX + writer->settling_count)
+        spare_descriptor(writer);
+    int ret = hidden_path(writer, file, hidden);
+    if (ret != 0)
+        return ret;
+    /* We must be able to open it again, whatever its mode will be. */
+    if (file->has_hidden)
+        file->fd = docroot_reopen_file(&writer->docroot, hidden);
+    else
+        file->fd = docroot_create_file(&writer->docroot, hidden,
+                                       (mode_t)(file->mode | 0200));
+    if (file->fd < 0) {
+        ret = file->fd;
+        file->fd = -1;
+        return ret;
+    }
+    writer->open_count++;
+    file->has_hidden = true;
+    file->state = WRITER_FILE_OPEN;
+    return 0;
+}
+
+static int write_all(int fd, const uint8_t *data, uint32_t size_bytes,
+                     uint64_t offset)
+{
+    uint32_t done_bytes = 0;
+
+    while (done_bytes < size_bytes) {
+        ssize_t done = pwrite(fd, data + done_bytes, size_bytes - done_bytes,
+                              (off_t)(offset + done_bytes));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return done < 0 ? -errno : -EIO;
+        done_bytes += (uint32_t)done;
+    }
+    if (size_bytes >= WRITE_BEHIND_BYTES)
+        (void)sync_file_range(fd, (off_t)offset, size_bytes,
+                              SYNC_FILE_RANGE_WRITE); /* a hint */
+    return 0;
+}
+
+/* Writes one piece of one file. */
+static void write_piece(struct file_writer *writer,
+                        struct file_writer_file *file, uint64_t offset,
+                        const uint8_t *data, uint32_t size_bytes,
+                        struct file_writer_result *result)
+{
+    if (file->state == WRITER_FILE_WAITING) {
+        file->start_us = clock_wall_us();
+        file->is_started = true;
+        file_writer_add_event(writer, result, WRITER_FILE_STARTED, file, 0, 0);
+    }
+    int ret = file_writer_open_file(writer, file);
+    if (ret == 0)
+        ret = write_all(file->fd, data, size_bytes, offset);
+    if (ret != 0) {
+        file_writer_refuse_file(writer, file, -ret, result);
+        return;
+    }
+    file->written_bytes += size_bytes;
+    writer->status.written_bytes += size_bytes;
+    writer->status.moved_file_id = file->file_id;
+    writer->status.moved_file_bytes = file->written_bytes;
+    CHECK(file->written_bytes <= file->size_bytes);
+    if (file->written_bytes == file->size_bytes)
+        file_writer_complete_file(writer, file, result);
+}
+
+/* The id of the last file that begins at or before `place`. */
+static uint64_t find_file(struct file_writer *writer, uint64_t place)
+{
+    uint64_t low = writer->slot_first;
+    uint64_t high = writer->slot_end;
+
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (file_writer_slot(writer, middle)->place <= place)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void file_writer_data(struct file_writer *writer, uint64_t place,
+                      const uint8_t *data, uint32_t size_bytes,
+                      struct file_writer_result *result)
+{
+    uint64_t end = place + size_bytes;
+
+    CHECK(end <= writer->parser.totals.bytes);
+    if (writer->slot_first == writer->slot_end)
+        return;
+    for (uint64_t id = find_file(writer, place); id < writer->slot_end; id++) {
+        if (id < writer->slot_first)
+            continue; /* it ended in here, and others before it had */
+        struct file_writer_slot slot = *file_writer_slot(writer, id);
+        if (slot.place >= end || writer->status.error != FASP_ERROR_NONE)
+            break;
+        if (slot.file == NULL || slot.file->size_bytes == 0 ||
+            slot.file->state > WRITER_FILE_OPEN)
+            continue;
+        uint64_t from = slot.place > place ? slot.place : place;
+        uint64_t to = slot.place + slot.file->size_bytes;
+        if (to > end)
+            to = end;
+        if (from < to)
+            write_piece(writer, slot.file, from - slot.place,
+                        data + (from - place), (uint32_t)(to - from), result);
+    }
+}
+
+/* ---- settling ---- */
+
+static int set_attributes(const struct file_writer *writer,
+                          const struct file_writer_file *file)
+{
+    struct stat info;
+
+    if ((file->mode & 0200) == 0) {
+        if (fstat(file->fd, &info) != 0 ||
+            fchmod(file->fd, info.st_mode & 0555) != 0)
+            return -errno;
+    }
+    if (!writer->options.preserve_times)
+        return 0;
+    struct timespec times[2] = {{.tv_nsec = UTIME_NOW}};
+    times[1].tv_sec = file->mtime_ns / 1000000000;
+    times[1].tv_nsec = file->mtime_ns % 1000000000;
+    if (times[1].tv_nsec < 0) {
+        times[1].tv_nsec += 1000000000;
+        times[1].tv_sec--;
+    }
+    return futimens(file->fd, times) != 0 ? -errno : 0;
+}
+
+void file_writer_complete_file(struct file_writer *writer,
+                               struct file_writer_file *file,
+                               struct file_writer_result *result)
+{
+    file->state = WRITER_FILE_SETTLING;
+    writer->settling[writer->settling_count++] = file;
+    if (writer->settling_count == WRITER_SETTLE_COUNT)
+        file_writer_settle(writer, result);
+}
+
+/* Whether one syncfs() is enough for all that settle. */
+static bool is_one_disk(const struct file_writer *writer)
+{
+    struct stat first;
+    struct stat info;
+
+    if (fstat(writer->settling[0]->fd, &first) != 0)
+        return false;
+    for (uint32_t i = 1; i < writer->settling_count; i++) {
+        if (fstat(writer->settling[i]->fd, &info) != 0 ||
+            info.st_dev != first.st_dev)
+            return false;
+    }
+    return true;
+}
+
+/* Ends a file that cannot settle, and takes it off the list. */
+static void drop_settling(struct file_writer *writer, uint32_t i, int error,
+                          struct file_writer_result *result)
+{
+    struct file_writer_file *file = writer->settling[i];
+
+    writer->settling[i] = writer->settling[--writer->settling_count];
+    file_writer_refuse_file(writer, file, error, result);
+}
+
+/* Brings the contents onto the disk. */
+static void sync_contents(struct file_writer *writer, bool together,
+                          struct file_writer_result *result)
+{
+    for (uint32_t i = 0; i < writer->settling_count;) {
+        struct file_writer_file *file = writer->settling[i];
+        int ret = set_attributes(writer, file);
+        if (ret == 0 && !together && fsync(file->fd) != 0)
+            ret = -errno;
+        if (ret == 0)
+            i++;
+        else
+            drop_settling(writer, i, -ret, result);
+    }
+    if (together && writer->settling_count > 0 &&
+        syncfs(writer->settling[0]->fd) != 0)
+        file_writer_stop(writer, errno, "file system of",
+                         writer->settling[0]->path);
+}
+
+static void rename_all(struct file_writer *writer,
+                       struct file_writer_result *result)
+{
+    char hidden[LIMIT_PATH_BYTES];
+
+    for (uint32_t i = 0; i < writer->settling_count;) {
+        struct file_writer_file *file = writer->settling[i];
+        int ret = hidden_path(writer, file, hidden);
+        if (ret == 0)
+            ret = docroot_rename(&writer->docroot, hidden, file->path);
+        if (ret != 0) {
+            drop_settling(writer, i, -ret, result);
+            continue;
+        }
+        file->has_hidden = false;
+        i++;
+    }
+}
+
+static bool is_same_folder(const struct file_writer_file *a,
+                           const struct file_writer_file *b)
+{
+    size_t a_bytes = (size_t)(docroot_name(a->path) - a->path);
+    size_t b_bytes = (size_t)(docroot_name(b->path) - b->path);
+
+    return a_bytes == b_bytes && memcmp(a->path, b->path, a_bytes) == 0;
+}
+
+/* Brings the new names onto the disk. */
+static void sync_names(struct file_writer *writer, bool together)
+{
+    int ret = 0;
+
+    if (writer->settling_count == 0)
+        return;
+    if (together && syncfs(writer->settling[0]->fd) != 0)
+        ret = -errno;
+    for (uint32_t i = 0; i < writer->settling_count && !together && ret == 0;
+         i++) {
+        if (i == 0 ||
+            !is_same_folder(writer->settling[i - 1], writer->settling[i]))
+            ret = docroot_sync_parent(&writer->docroot,
+                                      writer->settling[i]->path);
+    }
+    if (ret != 0)
+        file_writer_stop(writer, -ret, "folder of", writer->settling[0]->path);
+}
+
+void file_writer_settle(struct file_writer *writer,
+                        struct file_writer_result *result)
+{
+    if (writer->settling_count == 0)
+        return;
+
+    bool together =
+        writer->settling_count > SYNC_ALL_COUNT && is_one_disk(writer);
+    sync_contents(writer, together, result);
+    if (writer->status.error == FASP_ERROR_NONE)
+        rename_all(writer, result);
+    if (writer->status.error == FASP_ERROR_NONE)
+        sync_names(writer, together);
+    if (writer->status.error != FASP_ERROR_NONE)
+        return; /* file_writer_free() removes what is hidden still */
+
+    for (uint32_t i = 0; i < writer->settling_count; i++)
+        file_writer_end_file(writer, writer->settling[i], WRITER_FILE_DONE,
+                             FASP_ERROR_NONE, result);
+    writer->settling_count = 0;
+}

@@ -1,0 +1,63 @@
+/* What sessions see of their node. */
+#ifndef TRANSFER_NODE_INTERNAL_H
+#define TRANSFER_NODE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/loop.h"
+#include "net/tls_conn.h"
+#include "net/udp_port.h"
+#include "transfer/block.h"
+#include "transfer/node.h"
+
+/* Ends of sessions: a session with ourselves has two. */
+#define NODE_SLOTS 4096u
+#define NODE_SLOT_BITS 12u
+
+/* A connection id is a slot's index and its generation, so that a datagram of
+ * a session that ended finds nobody. */
+struct node_slot {
+    struct transfer_session *session; /* NULL = free */
+    uint32_t generation;
+};
+
+struct transfer_node {
+    struct transfer_node_config config;
+    struct loop *loop;
+    struct udp_port_owner udp_owner;
+    struct udp_port *udp;
+    struct address udp_address;
+    uint16_t announced_udp_port;
+    struct tls_context *client_context;
+    struct tls_context *server_context;
+    struct tls_listener *listener;
+    struct address listen_address;
+    struct loop_strand login_strand; /* hashing takes one worker at most */
+    struct block_pool pool;
+
+    struct transfer_session *sessions;
+    struct transfer_session *touched;
+    uint32_t session_count;
+    uint32_t slot_next;
+    struct node_slot slots[NODE_SLOTS];
+
+    bool is_stopping;
+    bool listener_gone;
+    bool udp_gone;
+    struct loop_timer gone; /* tells it from the loop */
+    void (*stopped)(void *owner);
+    void *stopped_owner;
+};
+
+/* A connection id for the session, not 0; 0 when there is none left. */
+uint32_t node_take_slot(struct transfer_node *node,
+                        struct transfer_session *session);
+void node_give_slot(struct transfer_node *node, uint32_t connection_id);
+/* session_pump() at the end of this turn's datagrams. */
+void node_touch(struct transfer_node *node, struct transfer_session *session);
+/* A session's memory is about to go. */
+void node_session_gone(struct transfer_node *node,
+                       struct transfer_session *session);
+
+#endif

@@ -1,0 +1,458 @@
+/* The datagrams of a running session: keys, addresses, pacing, time-outs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "crypto/hash.h"
+#include "transfer/node_internal.h"
+#include "transfer/session.h"
+
+#define MS UINT64_C(1000000)
+/* Challenges to an address that did not answer yet. */
+#define CHALLENGE_NS (200 * MS)
+/* The client of a pull opens the way for the server's data so often. */
+#define OPENING_NS (100 * MS)
+/* A receiving end cannot tell a slow source from a stalled one: it waits this
+ * many times longer than the sending end. */
+#define STALL_FACTOR_RECEIVER 10u
+
+/* Direction 0 is from the client, 1 to it: "EXPORTER-ferry-data", context =
+ * session id, gives key, IV, key, IV. */
+#define KEY_LABEL "EXPORTER-ferry-data"
+
+/* ---- keys ---- */
+
+static void seal(void *context, uint64_t number, const uint8_t *aad,
+                 uint32_t aad_bytes, const uint8_t *plain, uint32_t plain_bytes,
+                 uint8_t *out)
+{
+    struct transfer_session *session = context;
+
+    aead_seal(&session->seal, number, aad, aad_bytes, plain, plain_bytes, out);
+}
+
+static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
+                        uint32_t aad_bytes, const uint8_t *sealed,
+                        uint32_t sealed_bytes, uint8_t *out)
+{
+    struct transfer_session *session = context;
+
+    return aead_open(&session->open, number, aad, aad_bytes, sealed,
+                     sealed_bytes, out);
+}
+
+static enum aead_kind kind_of(enum transfer_cipher cipher)
+{
+    switch (cipher) {
+    case TRANSFER_CIPHER_NONE:
+        return AEAD_AES_128_GMAC_ONLY;
+    case TRANSFER_CIPHER_AES_128:
+        return AEAD_AES_128_GCM;
+    case TRANSFER_CIPHER_AES_256:
+        return AEAD_AES_256_GCM;
+    }
+    NEVER("a cipher has no AEAD");
+}
+
+static void make_keys(struct transfer_session *session)
+{
+    enum aead_kind kind = kind_of(session->params.cipher);
+    uint32_t key_bytes = aead_key_bytes(kind);
+    uint32_t half_bytes = key_bytes + AEAD_IV_BYTES;
+    uint8_t secret[2 * (AEAD_KEY_BYTES_MAX + AEAD_IV_BYTES)];
+
+    tls_conn_export(session->conn, KEY_LABEL, session->params.session_id.bytes,
+                    sizeof session->params.session_id.bytes, secret,
+                    2 * half_bytes);
+    const uint8_t *from_client = secret;
+    const uint8_t *to_client = secret + half_bytes;
+    const uint8_t *ours = session->is_client ? from_client : to_client;
+    const uint8_t *theirs = session->is_client ? to_client : from_client;
+    aead_init(&session->seal, kind, ours, ours + key_bytes);
+    aead_init(&session->open, kind, theirs, theirs + key_bytes);
+    explicit_bzero(secret, sizeof secret);
+    session->has_keys = true;
+}
+
+/* ---- opening and closing ---- */
+
+struct fasp_rates session_fasp_rates(const struct transfer_rates *rates)
+{
+    static const enum fasp_policy policies[] = {
+        [TRANSFER_FIXED] = FASP_POLICY_FIXED,
+        [TRANSFER_HIGH] = FASP_POLICY_HIGH,
+        [TRANSFER_FAIR] = FASP_POLICY_FAIR,
+        [TRANSFER_LOW] = FASP_POLICY_LOW,
+    };
+    struct fasp_rates fasp = {
+        .policy = policies[rates->policy],
+        .target_bps = UINT64_C(1000) * rates->target_kbps,
+        .minimum_bps = UINT64_C(1000) * rates->minimum_kbps,
+        .cap_bps = UINT64_C(1000) * rates->cap_kbps,
+    };
+
+    if (fasp.target_bps > FASP_RATE_BPS_MAX)
+        fasp.target_bps = FASP_RATE_BPS_MAX;
+    if (fasp.cap_bps > FASP_RATE_BPS_MAX)
+        fasp.cap_bps = FASP_RATE_BPS_MAX;
+    if (fasp.minimum_bps > fasp.target_bps)
+        fasp.minimum_bps = fasp.target_bps;
+    return fasp;
+}
+
+bool session_data_open(struct transfer_session *session)
+{
+    uint64_t now_ns = clock_mono_ns();
+    struct fasp_cipher cipher = {session, seal, open_sealed};
+
+    make_keys(session);
+    session->path.peer = session->control_peer;
+    session->path.peer.port = session->peer_udp_port;
+    session->path.is_proven = session->is_client;
+    random_system(session->path.token, sizeof session->path.token);
+
+    if (!session->is_sender) {
+        if (!session_receive_open(session))
+            return false;
+        struct fasp_receiver_options options = {
+            .connection = session->peer_connection_id,
+            .datagram_bytes = session->datagram_bytes,
+            .cipher = cipher,
+            .sink = {session->sink, sink_place, sink_arrived},
+            .rtt_ns = session->rtt_ns,
+        };
+        session->receiver = fasp_receiver_open(&options, now_ns);
+        return session->receiver != NULL;
+    }
+
+    session->train_data = malloc(UDP_PORT_TRAIN_BYTES_MAX);
+    if (session->train_data == NULL || !session_send_open(session))
+        return false;
+    struct fasp_sender_options options = {
+        .connection = session->peer_connection_id,
+        .datagram_bytes = session->datagram_bytes,
+        .cipher = cipher,
+        .source = {session->source, source_data},
+        .rates = session_fasp_rates(&session->params.rates),
+        .rtt_ns = session->rtt_ns,
+    };
+    session->sender = fasp_sender_open(&options, now_ns);
+    return session->sender != NULL;
+}
+
+void session_data_stop(struct transfer_session *session)
+{
+    struct transfer_node *node = session->node;
+
+    loop_timer_stop(node->loop, &session->pump);
+    if (node->udp != NULL)
+        udp_port_stop_waiting(node->udp, &session->waiter);
+    if (session->connection_id != 0)
+        node_give_slot(node, session->connection_id);
+    session->connection_id = 0;
+}
+
+void session_data_close(struct transfer_session *session)
+{
+    if (session->sender != NULL)
+        fasp_sender_close(session->sender);
+    if (session->receiver != NULL)
+        fasp_receiver_close(session->receiver);
+    free(session->train_data);
+    if (session->has_keys) {
+        aead_wipe(&session->seal);
+        aead_wipe(&session->open);
+    }
+}
+
+/* ---- addresses ---- */
+
+static void send_one(struct transfer_session *session,
+                     const struct address *peer, const uint8_t *data,
+                     uint32_t size_bytes)
+{
+    /* A path datagram or a report that the socket does not take is as one
+     * that the network lost. */
+    int sent =
+        udp_port_send(session->node->udp, peer, data, size_bytes, size_bytes);
+    (void)sent;
+}
+
+static void send_path(struct transfer_session *session,
+                      const struct address *peer, enum fasp_packet_type type,
+                      const uint8_t *token)
+{
+    uint8_t datagram[FASP_PATH_DATAGRAM_BYTES];
+
+    if (session->sender == NULL)
+        fasp_receiver_path(session->receiver, type, token, datagram);
+    else if (!fasp_sender_path(session->sender, type, token, datagram,
+                               clock_mono_ns()))
+        return;
+    send_one(session, peer, datagram, sizeof datagram);
+}
+
+static void use_peer(struct transfer_session *session,
+                     const struct address *peer)
+{
+    session->path.peer = *peer;
+    session->path.is_proven = true;
+    session->path.is_challenged = false;
+}
+
+/* A genuine datagram came from `peer`.  The address of the control connection
+ * is proven; another one is sent a challenge, and used once it answers. */
+static void meet_peer(struct transfer_session *session,
+                      const struct address *peer, bool answers, uint64_t now_ns)
+{
+    struct session_path *path = &session->path;
+
+    if (path->is_proven && address_equal(peer, &path->peer))
+        return;
+    if (address_equal_ip(peer, &session->control_peer)) {
+        use_peer(session, peer);
+        return;
+    }
+    if (answers && path->is_challenged &&
+        address_equal(peer, &path->candidate)) {
+        use_peer(session, peer);
+        return;
+    }
+    if (now_ns < path->challenge_next_ns)
+        return;
+    path->challenge_next_ns = now_ns + CHALLENGE_NS;
+    path->candidate = *peer;
+    path->is_challenged = true;
+    random_system(path->token, sizeof path->token);
+    send_path(session, peer, FASP_PACKET_PATH_CHALLENGE, path->token);
+}
+
+void session_datagram(struct transfer_session *session,
+                      const struct address *peer, const uint8_t *data,
+                      uint32_t size_bytes, uint64_t now_ns)
+{
+    uint8_t token[FASP_PATH_TOKEN_BYTES];
+    enum fasp_taken taken;
+    bool answers = false;
+
+    if (session->sender == NULL && session->receiver == NULL)
+        return;
+    if (session->sender != NULL)
+        taken = fasp_sender_datagram(session->sender, data, size_bytes, now_ns,
+                                     clock_wall_us(), token);
+    else
+        taken = fasp_receiver_datagram(session->receiver, data, size_bytes,
+                                       now_ns, token);
+    switch (taken) {
+    case FASP_TAKEN_CHALLENGE:
+        send_path(session, peer, FASP_PACKET_PATH_RESPONSE, token);
+        break;
+    case FASP_TAKEN_RESPONSE:
+        answers = hash_equal(token, session->path.token, sizeof token);
+        break;
+    case FASP_TAKEN:
+    case FASP_NO_ROOM:
+        break;
+    case FASP_DUPLICATE:
+    case FASP_MALFORMED:
+    case FASP_FORGED:
+        return; /* counted, and nothing else */
+    case FASP_NONSENSE:
+        session_fail(session, FASP_ERROR_PROTOCOL,
+                     "the peer's datagrams contradict each other");
+        return;
+    }
+    session->heard_ns = now_ns;
+    session->datagram_ns = now_ns;
+    meet_peer(session, peer, answers, now_ns);
+    node_touch(session->node, session);
+}
+
+/* ---- sending ---- */
+
+static void pump_fired(struct loop_timer *timer)
+{
+    struct transfer_session *session =
+        OWNER_OF(timer, struct transfer_session, pump);
+
+    session->pump_due_ns = 0;
+    session_pump(session);
+}
+
+/* The timer moves only when its time changes: most turns leave it alone. */
+static void pump_at(struct transfer_session *session, uint64_t due_ns)
+{
+    if (session_is_ending(session))
+        return;
+    if (loop_timer_running(&session->pump) && session->pump_due_ns == due_ns)
+        return;
+    session->pump_due_ns = due_ns;
+    if (due_ns == UINT64_MAX)
+        loop_timer_stop(session->node->loop, &session->pump);
+    else
+        loop_timer_start(session->node->loop, &session->pump, due_ns,
+                         pump_fired);
+}
+
+void session_pump_soon(struct transfer_session *session)
+{
+    pump_at(session, 0);
+}
+
+static void socket_writable(struct udp_port_waiter *waiter)
+{
+    session_pump(OWNER_OF(waiter, struct transfer_session, waiter));
+}
+
+/* Sends what is left of the train.  Returns false while the socket is full. */
+static bool send_train(struct transfer_session *session)
+{
+    struct fasp_train *train = &session->train;
+
+    while (session->train_sent < train->count) {
+        uint32_t offset = session->train_sent * train->segment_bytes;
+        int sent =
+            udp_port_send(session->node->udp, &session->path.peer,
+                          session->train_data + offset,
+                          train->size_bytes - offset, train->segment_bytes);
+        if (sent == -EAGAIN) {
+            udp_port_wait_writable(session->node->udp, &session->waiter,
+                                   socket_writable);
+            return false;
+        }
+        if (sent < 0)
+            break; /* as if the network had lost it: it is asked for again */
+        session->train_sent += (uint32_t)sent;
+    }
+    train->count = 0;
+    session->train_sent = 0;
+    return true;
+}
+
+/* Sends trains.  Returns when to go on. */
+static uint64_t pump_trains(struct transfer_session *session)
+{
+    if (!session->path.is_proven || session->waiter.waiting)
+        return UINT64_MAX;
+    for (uint32_t i = 0; i < SESSION_TURN_TRAINS; i++) {
+        if (session->train.count == 0 &&
+            !fasp_sender_train(session->sender, clock_mono_ns(),
+                               clock_wall_us(), session->train_data,
+                               UDP_PORT_TRAIN_BYTES_MAX, &session->train))
+            return fasp_sender_due(session->sender);
+        if (!send_train(session))
+            return UINT64_MAX;
+    }
+    return 0;
+}
+
+static uint64_t pump_reports(struct transfer_session *session)
+{
+    uint8_t report[FASP_DATAGRAM_BYTES_MAX];
+    uint64_t now_ns = clock_mono_ns();
+    uint32_t size_bytes;
+
+    fasp_receiver_room(session->receiver, sink_room_bytes(session->sink),
+                       sink_disk_queue_ns(session->sink), now_ns);
+    if (!session->path.is_proven)
+        return UINT64_MAX;
+    while (fasp_receiver_report(session->receiver, now_ns, report,
+                                sizeof report, &size_bytes))
+        send_one(session, &session->path.peer, report, size_bytes);
+    return fasp_receiver_due(session->receiver);
+}
+
+/* The client of a pull speaks first, so that address translators let the
+ * server's data in.  Returns when to speak again. */
+static uint64_t open_way(struct transfer_session *session)
+{
+    uint64_t now_ns = clock_mono_ns();
+
+    if (!session->is_client || session->datagram_ns != 0)
+        return UINT64_MAX;
+    if (now_ns >= session->opening_next_ns) {
+        session->opening_next_ns = now_ns + OPENING_NS;
+        send_path(session, &session->path.peer, FASP_PACKET_PATH_CHALLENGE,
+                  session->path.token);
+    }
+    return session->opening_next_ns;
+}
+
+void session_pump(struct transfer_session *session)
+{
+    if (session->state != SESSION_RUNNING &&
+        session->state != SESSION_FINISHING)
+        return;
+    if (session->is_sender) {
+        uint64_t due_ns = pump_trains(session);
+        session_send_turn(session);
+        pump_at(session, due_ns);
+    } else {
+        session_receive_turn(session, false);
+        uint64_t due_ns = pump_reports(session);
+        uint64_t opening_ns = open_way(session);
+        pump_at(session, opening_ns < due_ns ? opening_ns : due_ns);
+    }
+}
+
+/* ---- time ---- */
+
+/* Anything that a session can make progress by, as one number that grows. */
+static uint64_t progress_mark(const struct transfer_session *session)
+{
+    uint64_t mark = session_bytes_transferred(session) + session->counts.done +
+                    session->counts.failed + session->totals.files +
+                    session->totals.folders + session->totals.failed;
+
+    if (session->is_sender)
+        mark += fasp_sender_delivered(session->sender, FASP_SPACE_DATA) +
+                session->peer_totals.bytes_written;
+    else
+        mark += session->sink->status.written_bytes;
+    return mark;
+}
+
+static bool has_stalled(struct transfer_session *session, uint64_t now_ns)
+{
+    uint64_t wait_ns = session->node->config.stall_timeout_ms * MS;
+    uint64_t mark = progress_mark(session);
+
+    if (!session->is_sender)
+        wait_ns *= STALL_FACTOR_RECEIVER;
+    if (mark != session->progress_mark || session->is_paused) {
+        session->progress_mark = mark;
+        session->progress_ns = now_ns;
+    }
+    return now_ns - session->progress_ns >= wait_ns;
+}
+
+void session_data_tick(struct transfer_session *session, uint64_t now_ns)
+{
+    const struct transfer_node_config *config = &session->node->config;
+    char text[80];
+
+    if (session->datagram_ns == 0 &&
+        now_ns - session->running_ns >= config->datagram_timeout_ms * MS) {
+        snprintf(text, sizeof text, "UDP port %u of the server",
+                 (unsigned)(session->is_client
+                                ? session->peer_udp_port
+                                : session->node->announced_udp_port));
+        session_fail(session, FASP_ERROR_DATA_TIMEOUT, text);
+        return;
+    }
+    if (now_ns - session->heard_ns >= config->lost_timeout_ms * MS) {
+        session_fail(session, FASP_ERROR_LOST, NULL);
+        return;
+    }
+    if (has_stalled(session, now_ns)) {
+        session_fail(session, FASP_ERROR_STALLED, NULL);
+        return;
+    }
+    session_stats_tick(session, now_ns);
+    if (!session->is_sender)
+        session_receive_tick(session);
+    session_pump_soon(session);
+}

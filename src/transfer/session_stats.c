@@ -1,0 +1,190 @@
+/* What a session tells of itself. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "transfer/node_internal.h"
+#include "transfer/session.h"
+
+uint64_t session_bytes_transferred(const struct transfer_session *session)
+{
+    if (session->is_sender)
+        return session->source != NULL ? session->source->new_bytes : 0;
+    return session->sink != NULL ? session->sink->arrived_bytes : 0;
+}
+
+static uint64_t written_bytes(const struct transfer_session *session)
+{
+    if (session->is_sender)
+        return session->peer_totals.bytes_written;
+    return session->sink != NULL ? session->sink->status.written_bytes : 0;
+}
+
+void session_stats_tick(struct transfer_session *session, uint64_t now_ns)
+{
+    uint32_t index = (session->rate_index + 1) % (SESSION_RATE_TICKS + 1);
+
+    session->rate_index = index;
+    session->rate_samples[index] = session_bytes_transferred(session);
+    session->rate_times[index] = now_ns;
+}
+
+/* Over the samples that are kept: about a second. */
+static uint64_t rate_kbps(const struct transfer_session *session)
+{
+    uint32_t newest = session->rate_index;
+    uint32_t oldest = (newest + 1) % (SESSION_RATE_TICKS + 1);
+
+    while (session->rate_times[oldest] == 0 && oldest != newest)
+        oldest = (oldest + 1) % (SESSION_RATE_TICKS + 1);
+    uint64_t time_ns =
+        session->rate_times[newest] - session->rate_times[oldest];
+    uint64_t bytes =
+        session->rate_samples[newest] - session->rate_samples[oldest];
+    return time_ns == 0 ? 0 : bytes * 8 / (time_ns / 1000 + 1) * 1000;
+}
+
+void session_set_moved(struct transfer_session *session, const char *path,
+                       uint64_t file_id, uint64_t size_bytes,
+                       uint64_t written_bytes)
+{
+    size_t path_bytes = strlen(path);
+
+    if (path_bytes >= sizeof session->file_path)
+        path_bytes = sizeof session->file_path - 1;
+    memcpy(session->file_path, path, path_bytes);
+    session->file_path[path_bytes] = '\0';
+    session->file_id = file_id;
+    session->file_size = size_bytes;
+    session->file_bytes_written = written_bytes;
+}
+
+void session_tell_file(struct transfer_session *session,
+                       const struct transfer_file *file)
+{
+    const struct transfer_node_config *config = &session->node->config;
+    struct session_counts *counts = &session->counts;
+    struct transfer_file told = *file;
+
+    switch (file->state) {
+    case TRANSFER_FILE_RUNNING:
+        break;
+    case TRANSFER_FILE_SKIPPED:
+        counts->skipped++;
+        counts->done++;
+        break;
+    case TRANSFER_FILE_COMPLETED:
+        counts->done++;
+        break;
+    case TRANSFER_FILE_FAILED:
+        counts->failed_alike =
+            counts->failed == 0 ||
+            (counts->failed_alike && counts->failed_error == file->error);
+        if (counts->failed++ == 0)
+            counts->failed_error = file->error;
+        told.error_text = text_of(fasp_error_text((uint32_t)file->error));
+        break;
+    }
+    if (file->path.data != NULL)
+        session_set_moved(session, file->path.data, file->local_id,
+                          file->size_bytes, file->bytes_written);
+    if (session->is_shown)
+        config->events->file(config->owner, session, &told);
+}
+
+/* What the two halves of fasp know. */
+static void add_fasp(const struct transfer_session *session,
+                     struct transfer_stats *stats)
+{
+    if (session->sender != NULL) {
+        struct fasp_sender_statistics fasp;
+        fasp_sender_statistics(session->sender,
+                               clock_mono_ns(), &fasp);
+        stats->bytes_lost = fasp.lost_bytes;
+        stats->rtt_us = (uint32_t)(fasp.rtt_ns / 1000);
+        stats->network_delay_us = (uint32_t)(fasp.queue_ns / 1000);
+    } else if (session->receiver != NULL) {
+        struct fasp_receiver_statistics fasp;
+        fasp_receiver_statistics(session->receiver, &fasp);
+        stats->bytes_lost = fasp.missing_packets * (session->datagram_bytes -
+                                                    FASP_DATA_OVERHEAD_BYTES);
+        stats->rtt_us = (uint32_t)(fasp.rtt_ns / 1000);
+    }
+}
+
+static void add_files(const struct transfer_session *session,
+                      struct transfer_stats *stats)
+{
+    const struct session_counts *counts = &session->counts;
+    const struct catalogue_totals *totals = &session->totals;
+
+    stats->scan_finished = session->scan_finished;
+    stats->expected_file_count = (uint32_t)(totals->files + totals->failed);
+    stats->expected_folder_count = (uint32_t)totals->folders;
+    stats->expected_bytes = totals->bytes;
+    stats->file_count = (uint32_t)(totals->files + totals->failed);
+    stats->files_complete = (uint32_t)counts->done;
+    stats->files_failed = (uint32_t)counts->failed;
+    stats->files_transferring = (uint32_t)counts->started;
+    if (session->file_id == UINT64_MAX)
+        return;
+    stats->file_path = text_of(session->file_path);
+    stats->file_size = session->file_size;
+    stats->file_bytes_written = session->file_bytes_written;
+    if (session->sink != NULL &&
+        session->sink->status.moved_file_bytes <= session->file_size &&
+        session->file_bytes_written == 0)
+        stats->file_bytes_written = session->sink->status.moved_file_bytes;
+}
+
+static enum transfer_state state_of(const struct transfer_session *session)
+{
+    if (session_is_ending(session))
+        return session->outcome;
+    if (session->state < SESSION_RUNNING)
+        return TRANSFER_CONNECTING;
+    return session->is_paused ? TRANSFER_PAUSED : TRANSFER_RUNNING;
+}
+
+void transfer_stats(const struct transfer_session *session,
+                    struct transfer_stats *stats)
+{
+    const struct transfer_params *params = &session->params;
+    const struct transfer_node *node = session->node;
+    int64_t until_us = session->end_us != 0 ? session->end_us : clock_wall_us();
+
+    *stats = (struct transfer_stats){
+        .session_id = params->session_id,
+        .job_id = params->job_id,
+        .state = state_of(session),
+        .error = session->error,
+        .error_text = text_of(session->error_text),
+        .is_client = session->is_client,
+        .is_sender = session->is_sender,
+        .operation = params->operation,
+        .local_address = session->local,
+        .peer_address = session->control_peer,
+        .control_port =
+            session->is_client ? params->port : node->listen_address.port,
+        .server_udp_port = session->is_client ? session->peer_udp_port
+                                              : node->udp_address.port,
+        .client_udp_port = session->is_client ? node->udp_address.port
+                                              : session->path.peer.port,
+        .user = params->user,
+        .cookie = params->cookie,
+        .token = params->token,
+        .destination_path = params->destination,
+        .cipher = params->cipher,
+        .rates = params->rates,
+        .start_us = session->start_us,
+        .end_us = session->end_us,
+        .bytes_written = written_bytes(session),
+        .bytes_transferred = session_bytes_transferred(session),
+        .rate_kbps = rate_kbps(session),
+    };
+    if (until_us > session->start_us)
+        stats->elapsed_us = (uint64_t)(until_us - session->start_us);
+    if (params->source_count > 0)
+        stats->source_path = params->sources[0];
+    add_files(session, stats);
+    add_fasp(session, stats);
+}

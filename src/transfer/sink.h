@@ -1,0 +1,159 @@
+/* Where a receiving session's bytes go: memory until a block of them is whole,
+ * then the disk, by workers.
+ *
+ * Knows: blocks, the writer, the loop's workers.
+ * Must not know: datagrams, the peer, the control connection.
+ *
+ *   catalogue --> a ring --> file_writer_catalogue()   (records, in order)
+ *   data      --> blocks --> file_writer_data()        (whole, or what is whole
+ * yet)
+ *
+ *   a block:  FREE --> FILLING <--> WRITING --> FREE
+ *
+ * Data may come in any order, and ahead of its record: a block waits until the
+ * records of all of it are known.  Memory is bounded: blocks are given only
+ * within BLOCKS_A_SESSION from the first missing byte on, so that the block
+ * that is waited for always finds room.
+ *
+ * All works run on one strand, in order.  When everything has come, what is
+ * left settles, and finished() is called once.
+ */
+#ifndef TRANSFER_SINK_H
+#define TRANSFER_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "fasp/receiver.h"
+#include "io/loop.h"
+#include "transfer/block.h"
+#include "transfer/file_writer.h"
+
+/* Catalogue that came and was not taken in: 128 datagrams and some. */
+#define SINK_CATALOGUE_BYTES (256u << 10)
+/* Blocks are found by their number, modulo this. */
+#define SINK_RING 128u
+
+enum sink_block_state {
+    SINK_FREE,
+    SINK_FILLING,
+    SINK_WRITING,
+};
+
+struct sink;
+
+struct sink_block {
+    struct loop_work work;
+    struct sink *sink;
+    enum sink_block_state state;
+    uint64_t index;        /* of the block in the data space */
+    uint8_t *data;         /* owned by the pool */
+    uint32_t had_bytes;    /* that arrived */
+    uint32_t written_from; /* the job's */
+    uint32_t written_to;   /* all below is written, or being written */
+    uint64_t took_ns;
+    struct file_writer_result result;
+    struct file_writer_status status;
+};
+
+/* A job that is not about one block. */
+struct sink_job {
+    struct loop_work work;
+    struct sink *sink;
+    struct file_writer_result result;
+    struct file_writer_status status;
+    uint32_t size_bytes; /* catalogue: to take in; taken in */
+};
+
+struct sink_failure {
+    uint64_t file_id;
+    enum fasp_error error;
+};
+
+struct sink_owner {
+    void (*file_started)(struct sink_owner *owner,
+                         const struct file_writer_file *file);
+    /* `file` is freed when this returns. */
+    void (*file_ended)(struct sink_owner *owner,
+                       const struct file_writer_file *file);
+    /* No byte of [from_place, to_place) of the data is needed. */
+    void (*skip)(struct sink_owner *owner, uint64_t from_place,
+                 uint64_t to_place);
+    /* The session cannot go on: sink_error(). */
+    void (*failed)(struct sink_owner *owner);
+    /* A job ended: time for sink_turn(). */
+    void (*progress)(struct sink_owner *owner);
+    /* Everything is on disk. */
+    void (*finished)(struct sink_owner *owner);
+};
+
+struct sink {
+    struct loop *loop;
+    struct block_pool *pool;
+    struct sink_owner *owner;
+    struct loop_strand strand;
+    struct file_writer *writer;       /* owned */
+    struct file_writer_status status; /* as of the last job */
+    uint32_t busy_count;
+
+    uint8_t *catalogue;       /* owned; a ring */
+    uint64_t catalogue_taken; /* by the writer */
+    uint64_t catalogue_have;  /* came without a gap */
+    struct sink_job catalogue_job;
+
+    struct sink_failure *failures; /* owned; for the next job */
+    uint32_t failure_count;
+    uint32_t failure_room;
+    struct sink_failure *failing; /* owned; the job's at work */
+    uint32_t failing_count;
+    struct sink_job fail_job;
+
+    uint64_t data_have; /* came without a gap */
+    uint64_t arrived_bytes;
+    uint64_t data_top; /* the end of the highest byte that came */
+    uint64_t lowest;   /* no block below this one is in memory */
+    uint32_t block_count;
+    uint32_t writing_count;
+    uint64_t written_ns_per_mb; /* the disk's pace; 0 = unknown */
+    struct sink_block blocks[SINK_RING];
+
+    struct sink_job settle_job;
+    struct sink_job finish_job;
+    bool has_skips;
+    bool is_finishing;
+    bool is_finished;
+    bool is_stopped; /* by an error */
+};
+
+/* Takes over `writer`, which was checked.  `sink` is zeroed.  Returns 0 or
+ * -ENOMEM. */
+MUST_USE int sink_open(struct sink *sink, struct loop *loop,
+                       struct block_pool *pool, struct file_writer *writer,
+                       struct sink_owner *owner);
+bool sink_is_busy(const struct sink *sink);
+/* Gives memory back, all but the writer, which sink_take_writer() gives to be
+ * freed by a worker; sink_is_busy() must be false. */
+void sink_close(struct sink *sink);
+struct file_writer *sink_take_writer(struct sink *sink);
+
+/* The callbacks of struct fasp_sink; `user` is the sink. */
+uint8_t *sink_place(void *user, enum fasp_space space, uint64_t place,
+                    uint32_t size_bytes, uint32_t *have_bytes, bool proven);
+void sink_arrived(void *user, enum fasp_space space, uint64_t place,
+                  uint32_t size_bytes);
+
+/* Starts what can be done with what came.  `flush` also writes the beginning
+ * of a block that is not whole, and settles files: to be true a few times a
+ * second. */
+void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush);
+
+/* The sender cannot read this file. */
+void sink_fail_file(struct sink *sink, uint64_t file_id, enum fasp_error error);
+
+/* What can be taken in beyond what came, and how long the disk needs for what
+ * waits for it. */
+uint64_t sink_room_bytes(const struct sink *sink);
+uint64_t sink_disk_queue_ns(const struct sink *sink);
+
+#endif
