@@ -12,8 +12,8 @@ void api_list_jobs(struct api_call *call)
     const struct jobs *jobs = &call->central->jobs;
     struct isc_list_jobs_response response = {0};
 
-    response.job_id = arena_take(
-        call->arena, (jobs->active_count + 1) * sizeof *response.job_id);
+    response.job_id = arena_take(call->arena, (jobs->active_count + 1) *
+                                                  sizeof *response.job_id);
     if (response.job_id == NULL) {
         api_fault_server(call);
         return;
@@ -59,8 +59,8 @@ static void stored_job_found(void *user, struct store_rows *rows)
         job_not_found(call, request->job_id);
         goto free_rows;
     }
-    struct job_work *work = job_work_new(rows->jobs[0].order_text,
-                                         call->arena, &error, &no_memory);
+    struct job_work *work =
+        job_work_new(rows->jobs[0].order_text, call->arena, &error, &no_memory);
     if (work == NULL) {
         api_fault_server(call);
         goto free_rows;

@@ -2,6 +2,7 @@
 #include "central/api.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -34,17 +35,27 @@ static void submitted(void *user, struct uuid job_uuid, int result)
         return;
     }
     struct job_submit_response response = {
-        .job_result = {text_of(JOB_TYPE),
-                       describe_uuid(call->arena, job_uuid)},
+        .job_result = {text_of(JOB_TYPE), describe_uuid(call->arena, job_uuid)},
     };
     api_answer(call, &response);
+}
+
+/* The log shows which element was refused, not what the client wrote there. */
+static void log_refusal(struct text detail)
+{
+    char reason[256];
+    const char *value = memchr(detail.data, '=', detail.size_bytes);
+
+    if (value != NULL)
+        detail.size_bytes = (uint32_t)(value - detail.data);
+    if (text_to_string(detail, reason, sizeof reason))
+        LOG(job_refused, reason);
 }
 
 void api_submit(struct api_call *call)
 {
     const struct job_submit_request *request = call->request;
     struct text detail = TEXT_ABSENT;
-    char line[LOG_LINE_BYTES_MAX];
 
     if (!text_is(request->type, JOB_TYPE)) {
         api_fault_typed(call, SOAP_DETAIL_JOB_TYPE_NOT_FOUND, request->type);
@@ -57,11 +68,11 @@ void api_submit(struct api_call *call)
     case SUBMIT_GOOD:
         return; /* submitted() follows */
     case SUBMIT_FORMAT_INVALID:
+        log_refusal(text_of("the order cannot be read"));
         api_fault_typed(call, SOAP_DETAIL_JOB_FORMAT_INVALID, detail);
         return;
     case SUBMIT_CANNOT_RUN:
-        if (text_to_string(detail, line, sizeof line))
-            LOG(job_refused, line);
+        log_refusal(detail);
         api_fault_typed(call, SOAP_DETAIL_JOB_SUBMISSION_ERROR, detail);
         return;
     case SUBMIT_NO_MEMORY:

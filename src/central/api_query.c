@@ -29,8 +29,7 @@ static struct shape shape_of(enum soap_operation operation)
     } shapes[] = {
         {SOAP_OP_GET_SESSIONS, {TOKEN_OF_SESSIONS, LEVEL_KEYS}},
         {SOAP_OP_GET_SESSION_INFO, {TOKEN_OF_SESSIONS, LEVEL_INFO}},
-        {SOAP_OP_GET_SESSION_STATISTICS,
-         {TOKEN_OF_SESSIONS, LEVEL_STATISTICS}},
+        {SOAP_OP_GET_SESSION_STATISTICS, {TOKEN_OF_SESSIONS, LEVEL_STATISTICS}},
         {SOAP_OP_GET_FILE_TRANSFERS, {TOKEN_OF_FILES, LEVEL_KEYS}},
         {SOAP_OP_GET_FILE_TRANSFER_INFO, {TOKEN_OF_FILES, LEVEL_INFO}},
         {SOAP_OP_GET_FILE_TRANSFER_STATISTICS,
@@ -55,8 +54,8 @@ static void *describe_sessions(const struct query *query, enum level level)
         [LEVEL_STATISTICS] = sizeof(struct f09_session_statistics),
         [LEVEL_INFO] = sizeof(struct f09_session_info),
     };
-    unsigned char *shown = arena_take(
-        query->arena, (query->session_count + 1) * sizes[level]);
+    unsigned char *shown =
+        arena_take(query->arena, (query->session_count + 1) * sizes[level]);
 
     if (shown == NULL)
         return NULL;
@@ -168,11 +167,11 @@ static void answer_both(struct api_call *call, enum level level,
                         const struct answer *answer)
 {
     struct f09_get_statistics_response statistics = {
-        {answer->result, answer->sessions, answer->session_count,
-         answer->files, answer->file_count}};
-    struct f09_get_info_response info = {
-        {answer->result, answer->sessions, answer->session_count,
-         answer->files, answer->file_count}};
+        {answer->result, answer->sessions, answer->session_count, answer->files,
+         answer->file_count}};
+    struct f09_get_info_response info = {{answer->result, answer->sessions,
+                                          answer->session_count, answer->files,
+                                          answer->file_count}};
 
     if (level == LEVEL_INFO)
         api_answer(call, &info);
@@ -242,14 +241,13 @@ static void query_done(struct query *query, enum query_result result)
 /* ---- requests ---- */
 
 /* All eight requests hold one filter and nothing else. */
-static const struct f09_session_filter *filter_of(struct api_call *call,
-                                                  struct query *query,
-                                                  bool *read)
+static const struct f09_session_filter *
+filter_of(struct api_call *call, struct query *query, bool *read)
 {
     if (query->kind == TOKEN_OF_SESSIONS) {
         const struct f09_session_filter *asked = call->request;
-        *read = filter_read_sessions(asked, call->arena,
-                                     &query->filter.session);
+        *read =
+            filter_read_sessions(asked, call->arena, &query->filter.session);
         return asked;
     }
     const struct f09_file_transfer_filter *asked = call->request;

@@ -115,8 +115,7 @@ void api_set_rate_parameters(struct api_call *call)
     const struct f06_set_rate_parameters_request *request = call->request;
     const struct f06_rate_parameters *asked = &request->rate_parameters;
     struct transfer_rates rates;
-    struct session *session =
-        find_running(call, request->session_id, &rates);
+    struct session *session = find_running(call, request->session_id, &rates);
 
     if (session == NULL || !read_policy(call, asked->policy, &rates.policy))
         return;
@@ -131,8 +130,7 @@ void api_set_policy(struct api_call *call)
 {
     const struct f06_set_policy_request *request = call->request;
     struct transfer_rates rates;
-    struct session *session =
-        find_running(call, request->session_id, &rates);
+    struct session *session = find_running(call, request->session_id, &rates);
 
     if (session == NULL || !read_policy(call, request->policy, &rates.policy))
         return;
@@ -144,8 +142,7 @@ void api_set_target_rate(struct api_call *call)
 {
     const struct f06_set_target_rate_request *request = call->request;
     struct transfer_rates rates;
-    struct session *session =
-        find_running(call, request->session_id, &rates);
+    struct session *session = find_running(call, request->session_id, &rates);
 
     if (session == NULL)
         return;
@@ -158,8 +155,7 @@ void api_set_minimum_rate(struct api_call *call)
 {
     const struct f06_set_minimum_rate_request *request = call->request;
     struct transfer_rates rates;
-    struct session *session =
-        find_running(call, request->session_id, &rates);
+    struct session *session = find_running(call, request->session_id, &rates);
 
     if (session == NULL)
         return;
@@ -172,8 +168,7 @@ void api_set_bandwidth_cap(struct api_call *call)
 {
     const struct f06_set_bandwidth_cap_request *request = call->request;
     struct transfer_rates rates;
-    struct session *session =
-        find_running(call, request->session_id, &rates);
+    struct session *session = find_running(call, request->session_id, &rates);
 
     if (session == NULL)
         return;

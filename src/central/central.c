@@ -35,7 +35,8 @@ static int check_docroot(struct central *central, char *error)
     if (docroot == NULL || docroot[0] == '\0')
         return bad_config(error,
                           "no docroot is given%s: say --docroot DIR, the "
-                          "folder that transfers may read and write", "");
+                          "folder that transfers may read and write",
+                          "");
     if (stat(docroot, &stat_of) != 0)
         return bad_config(error, "the docroot %s does not exist", docroot);
     if (!S_ISDIR(stat_of.st_mode))
@@ -58,7 +59,8 @@ static int check_soap_address(struct central *central, char *error)
         return bad_config(error,
                           "SOAP at %s would be open to other machines, and "
                           "TLS with passwords is not built yet: listen on "
-                          "127.0.0.1, or say --insecure-soap", text);
+                          "127.0.0.1, or say --insecure-soap",
+                          text);
     LOG(soap_insecure, text);
     return 0;
 }
@@ -92,8 +94,8 @@ static int check_config(struct central *central, char *error)
     if (ret == 0)
         ret = set_path(central->keys_dir, config->state_dir, "keys", error);
     if (ret == 0)
-        ret = set_path(central->store_path, config->state_dir,
-                       STORE_FILE_NAME, error);
+        ret = set_path(central->store_path, config->state_dir, STORE_FILE_NAME,
+                       error);
     config->state_dir = central->state_dir;
     config->docroot = central->docroot;
     if (config->sessions_running_max == 0)
@@ -179,8 +181,7 @@ static void load_session(void *user, const struct store_session *row)
         upkeep_trim(central, 0);
 }
 
-static void load_subscription(void *user,
-                              const struct store_subscription *row)
+static void load_subscription(void *user, const struct store_subscription *row)
 {
     struct central *central = user;
 

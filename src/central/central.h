@@ -33,8 +33,8 @@ struct loop;
 
 struct central_config {
     struct loop *loop;
-    const char *state_dir; /* made if it does not exist */
-    const char *docroot;   /* local paths of orders are beneath it */
+    const char *state_dir;          /* made if it does not exist */
+    const char *docroot;            /* local paths of orders are beneath it */
     struct address soap_listen;     /* port 0 = a free one */
     struct address transfer_listen; /* TCP and UDP; port 0 = a free one */
     bool insecure_soap; /* listen beyond loopback without TLS and password */
@@ -53,8 +53,9 @@ struct central_config {
  * `error` holds a sentence for the user: CENTRAL_BAD_CONFIG for an unsafe SOAP
  * address, a docroot that does not exist, a state folder that cannot be
  * written, is open to other users, or is in use by another server; -errno for
- * all else (a port in use, a store that cannot be read).  The strings of `config` are
- * copied. */
+ * all else (a port in use, a store that cannot be read).  The strings of
+ * `config` are copied.  What ran when the server went down has ended: its
+ * events are the first to be told. */
 int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES]);
 

@@ -47,6 +47,7 @@ void changes_init(struct changes *changes, struct loop *loop,
         .loop = loop,
         .store = store,
         .sequence = store_last_sequence(store),
+        .stored_sequence = store_last_sequence(store),
         .told = told,
         .owner = owner,
     };
@@ -125,8 +126,7 @@ void change_put_job(struct change *change, const struct store_job *row)
 #include "store/job.def"
 }
 
-void change_put_session(struct change *change,
-                        const struct store_session *row)
+void change_put_session(struct change *change, const struct store_session *row)
 {
     struct write *write = add_write(change, WRITE_SESSION);
     if (write == NULL)
@@ -151,8 +151,7 @@ void change_put_file(struct change *change, const struct store_file *row)
 #undef WORD
 
 struct store_event *change_tell(struct change *change, enum store_topic topic,
-                                struct uuid job_uuid,
-                                struct uuid session_uuid)
+                                struct uuid job_uuid, struct uuid session_uuid)
 {
     struct changes *changes = change->changes;
     struct write *write = add_write(change, WRITE_EVENT);
@@ -239,9 +238,12 @@ static void finish_first(struct changes *changes, int result)
     if (change->done != NULL)
         change->done(change->user, result);
     for (struct write *write = change->first; result == 0 && write != NULL;
-         write = write->next)
-        if (write->kind == WRITE_EVENT)
-            changes->told(changes->owner, &write->event);
+         write = write->next) {
+        if (write->kind != WRITE_EVENT)
+            continue;
+        changes->stored_sequence = write->event.sequence;
+        changes->told(changes->owner, &write->event);
+    }
     free_change(change);
 }
 
@@ -253,9 +255,6 @@ static void retry_fired(struct loop_timer *timer)
 /* What failed together is tried one by one: only the culprit is given up. */
 static void take_failure(struct changes *changes, uint32_t count, int result)
 {
-    if (!changes->failing)
-        LOG(changes_failing, result);
-    changes->failing = true;
     if (count > 1) {
         changes->single_count = count;
     } else if (changes->first->need == CHANGE_MAY || changes->stopping) {
@@ -263,6 +262,9 @@ static void take_failure(struct changes *changes, uint32_t count, int result)
             changes->single_count--;
         finish_first(changes, result);
     } else {
+        if (!changes->failing)
+            LOG(changes_failing, result);
+        changes->failing = true;
         loop_timer_start(changes->loop, &changes->retry,
                          loop_now_ns(changes->loop) + RETRY_NS, retry_fired);
     }
@@ -287,9 +289,8 @@ static void commit_done(void *user, int result)
     for (uint32_t i = 0; i < count; i++)
         finish_first(changes, 0);
     changes->flying_count = 0;
-    changes->single_count -= changes->single_count < count
-                                 ? changes->single_count
-                                 : count;
+    changes->single_count -=
+        changes->single_count < count ? changes->single_count : count;
     run(changes);
 }
 

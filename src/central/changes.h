@@ -38,14 +38,15 @@ enum change_need {
 typedef void (*change_done_fn)(void *user, int result);
 typedef void (*change_told_fn)(void *owner, const struct store_event *event);
 
-/* All fields are private but `sequence`. */
+/* All fields are private but the two sequences. */
 struct changes {
     struct loop *loop;
     struct store *store;
-    uint64_t sequence;    /* read only: the newest that was given out */
-    struct change *first; /* oldest of what is not durable yet */
+    uint64_t sequence;        /* read only: the newest that was given out */
+    uint64_t stored_sequence; /* read only: the newest that is durable */
+    struct change *first;     /* oldest of what is not durable yet */
     struct change *last;
-    struct change *open; /* the change that is being told events */
+    struct change *open;   /* the change that is being told events */
     uint32_t flying_count; /* of the first ones, in one transaction */
     uint32_t single_count; /* of the first ones, to be tried alone */
     bool failing;
@@ -69,15 +70,13 @@ struct change *change_begin(struct changes *changes);
 struct arena *change_arena(struct change *change);
 /* Rows are copied. */
 void change_put_job(struct change *change, const struct store_job *row);
-void change_put_session(struct change *change,
-                        const struct store_session *row);
+void change_put_session(struct change *change, const struct store_session *row);
 void change_put_file(struct change *change, const struct store_file *row);
 /* Adds an event and gives it its Sequence and its EventID; `body` is then
  * written by its caller into event->body (arena of the change).  A change that
  * tells events is committed before the next one begins to. */
 struct store_event *change_tell(struct change *change, enum store_topic topic,
-                                struct uuid job_uuid,
-                                struct uuid session_uuid);
+                                struct uuid job_uuid, struct uuid session_uuid);
 /* Takes the change over. */
 void change_commit(struct change *change, enum change_need need, void *user,
                    change_done_fn done);

@@ -68,7 +68,7 @@ struct central {
     void *stopped_owner;
 };
 
-/* A call was given back: a stop may be waiting for the last one. */
-void central_call_ended(struct central *central);
+/* A call or a purge has ended: a stop may be waiting for the last one. */
+void central_go_on_stopping(struct central *central);
 
 #endif

@@ -42,8 +42,8 @@ static struct text end_word(enum store_end end)
 
 /* ---- 2009/11 ---- */
 
-void describe_session_key(const struct store_session *row,
-                          struct arena *arena, struct f09_session_key *key)
+void describe_session_key(const struct store_session *row, struct arena *arena,
+                          struct f09_session_key *key)
 {
     *key = (struct f09_session_key){
         .uuid = describe_uuid(arena, row->uuid),
@@ -76,8 +76,8 @@ void describe_session_statistics(const struct store_session *row,
     describe_session_key(row, arena, &statistics->key);
 }
 
-void describe_session_info(const struct store_session *row,
-                           struct arena *arena, struct f09_session_info *info)
+void describe_session_info(const struct store_session *row, struct arena *arena,
+                           struct f09_session_info *info)
 {
     *info = (struct f09_session_info){
         .start_date = row->start_us,
@@ -119,8 +119,7 @@ void describe_file_key(const struct store_file *row, struct arena *arena,
     };
 }
 
-void describe_file_statistics(const struct store_file *row,
-                              struct arena *arena,
+void describe_file_statistics(const struct store_file *row, struct arena *arena,
                               struct f09_file_transfer_statistics *statistics)
 {
     *statistics = (struct f09_file_transfer_statistics){

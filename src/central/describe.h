@@ -17,18 +17,17 @@
 struct text describe_uuid(struct arena *arena, struct uuid uuid);
 
 /* 2009/11, from the smallest to the whole. */
-void describe_session_key(const struct store_session *row,
-                          struct arena *arena, struct f09_session_key *key);
+void describe_session_key(const struct store_session *row, struct arena *arena,
+                          struct f09_session_key *key);
 void describe_session_statistics(const struct store_session *row,
                                  struct arena *arena,
                                  struct f09_session_statistics *statistics);
-void describe_session_info(const struct store_session *row,
-                           struct arena *arena, struct f09_session_info *info);
+void describe_session_info(const struct store_session *row, struct arena *arena,
+                           struct f09_session_info *info);
 
 void describe_file_key(const struct store_file *row, struct arena *arena,
                        struct f09_file_transfer_key *key);
-void describe_file_statistics(const struct store_file *row,
-                              struct arena *arena,
+void describe_file_statistics(const struct store_file *row, struct arena *arena,
                               struct f09_file_transfer_statistics *statistics);
 void describe_file_info(const struct store_file *row, struct arena *arena,
                         struct f09_file_transfer_info *info);

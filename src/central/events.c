@@ -81,9 +81,8 @@ void events_tell_session(struct change *change, enum store_topic topic,
                          const struct session *session)
 {
     struct text_builder body = {0};
-    struct store_event *event =
-        change_tell(change, topic, session->latest->row.job_uuid,
-                    session->uuid);
+    struct store_event *event = change_tell(
+        change, topic, session->latest->row.job_uuid, session->uuid);
 
     write_session_body(&body, event, session, change_arena(change));
     take_body(change, event, &body);

@@ -7,8 +7,7 @@
 #include "central/changes.h"
 #include "crypto/hash.h"
 
-void files_init(struct files *files, struct changes *changes,
-                struct loop *loop)
+void files_init(struct files *files, struct changes *changes, struct loop *loop)
 {
     *files = (struct files){.changes = changes, .loop = loop};
 }

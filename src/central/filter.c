@@ -71,11 +71,10 @@ bool filter_read_sessions(const struct f09_session_filter *asked,
         .client_addresses =
             as_given(asked->client_address, asked->client_address_count),
         .cookies = as_given(asked->cookie, asked->cookie_count),
-        .private_keys =
-            as_given(asked->private_key, asked->private_key_count),
+        .private_keys = as_given(asked->private_key, asked->private_key_count),
         .user_names = as_given(asked->user, asked->user_count),
-        .direction = asked->direction.size_bytes > 0 ? asked->direction
-                                                     : TEXT_ABSENT,
+        .direction =
+            asked->direction.size_bytes > 0 ? asked->direction : TEXT_ABSENT,
         .start = read_interval(
             asked->has_min_session_start_date, asked->min_session_start_date,
             asked->has_max_session_start_date, asked->max_session_start_date),
@@ -90,8 +89,8 @@ bool filter_read_sessions(const struct f09_session_filter *asked,
                       &filter->session_uuids) &&
            read_words(asked->job_id, asked->job_id_count, arena,
                       &filter->job_uuids) &&
-           read_words(asked->session_status, asked->session_status_count,
-                      arena, &filter->states) &&
+           read_words(asked->session_status, asked->session_status_count, arena,
+                      &filter->states) &&
            (text_is_absent(filter->direction) ||
             lower(arena, &filter->direction));
 }
@@ -99,21 +98,19 @@ bool filter_read_sessions(const struct f09_session_filter *asked,
 bool filter_read_files(const struct f09_file_transfer_filter *asked,
                        struct arena *arena, struct store_file_filter *filter)
 {
-    uint64_t *ids = arena_take(arena, (asked->transfer_id_count + 1) *
-                                          sizeof *ids);
+    uint64_t *ids =
+        arena_take(arena, (asked->transfer_id_count + 1) * sizeof *ids);
 
     *filter = (struct store_file_filter){
         .local_ids = ids,
         .local_id_count = asked->transfer_id_count,
         .paths = as_given(asked->filepath, asked->filepath_count),
-        .start = read_interval(asked->has_min_transfer_start_date,
-                               asked->min_transfer_start_date,
-                               asked->has_max_transfer_start_date,
-                               asked->max_transfer_start_date),
-        .end = read_interval(asked->has_min_transfer_end_date,
-                             asked->min_transfer_end_date,
-                             asked->has_max_transfer_end_date,
-                             asked->max_transfer_end_date),
+        .start = read_interval(
+            asked->has_min_transfer_start_date, asked->min_transfer_start_date,
+            asked->has_max_transfer_start_date, asked->max_transfer_start_date),
+        .end = read_interval(
+            asked->has_min_transfer_end_date, asked->min_transfer_end_date,
+            asked->has_max_transfer_end_date, asked->max_transfer_end_date),
         .name_pattern = read_pattern(asked->filename_filter),
     };
     if (ids == NULL)

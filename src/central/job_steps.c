@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "central/context.h"
 #include "central/events.h"
-#include "central/submit.h"
 #include "central/steps.h"
+#include "central/submit.h"
 
 /* Ids in the log. */
 static const char *id_text(struct uuid uuid, char text[UUID_TEXT_BYTES + 1])
@@ -84,16 +84,15 @@ static bool is_other_end(const struct session *session,
            address_equal_ip(&client.peer_address, &server->local_address);
 }
 
-void session_opened(struct central *central,
-                    struct transfer_session *transfer)
+void session_opened(struct central *central, struct transfer_session *transfer)
 {
     struct session_row_scratch scratch = {0};
     struct transfer_stats stats;
     char id[UUID_TEXT_BYTES + 1];
+    char peer[ADDRESS_TEXT_BYTES];
 
     transfer_stats(transfer, &stats);
-    struct session *known =
-        sessions_find(&central->sessions, stats.session_id);
+    struct session *known = sessions_find(&central->sessions, stats.session_id);
     if (known != NULL) {
         if (!is_other_end(known, &stats)) {
             LOG(session_refused, id_text(stats.session_id, id));
@@ -119,6 +118,8 @@ void session_opened(struct central *central,
     struct session *session = sessions_add(&central->sessions, &row);
     session->transfer = transfer;
     transfer_set_user_data(transfer, session);
+    address_format(&stats.peer_address, peer);
+    LOG(session_opened, id_text(stats.session_id, id), peer);
 
     struct step *step = step_begin(central, session);
     events_tell_session(step->change, STORE_TOPIC_SESSION_START, session);

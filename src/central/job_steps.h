@@ -22,8 +22,7 @@ void session_cancel(struct central *central, struct session *session);
 /* A job's session was let in. */
 void job_let_in(struct central *central, struct job *job);
 /* A remote node's session was let in. */
-void session_opened(struct central *central,
-                    struct transfer_session *transfer);
+void session_opened(struct central *central, struct transfer_session *transfer);
 /* Rates, policy, pause or resume. */
 void session_changed(struct central *central, struct session *session);
 /* It has ended as the transfer says; the transfer is gone after this. */

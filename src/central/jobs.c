@@ -7,22 +7,20 @@
 #include "base/state.h"
 #include "central/describe.h"
 
-#define OVER \
-    (NEXT(STORE_JOB_COMPLETED) | NEXT(STORE_JOB_FAILED) |                   \
+#define OVER                                              \
+    (NEXT(STORE_JOB_COMPLETED) | NEXT(STORE_JOB_FAILED) | \
      NEXT(STORE_JOB_CANCELLED))
 
 static const struct state_rule rules[STORE_JOB_STATE_COUNT] = {
-    [STORE_JOB_QUEUED] = {"queued",
-                          NEXT(STORE_JOB_CONNECTING) | NEXT(STORE_JOB_FAILED) |
-                              NEXT(STORE_JOB_CANCELLED)},
-    [STORE_JOB_CONNECTING] = {"connecting",
-                              NEXT(STORE_JOB_RUNNING) |
-                                  NEXT(STORE_JOB_WAITING) | OVER},
+    [STORE_JOB_QUEUED] = {"queued", NEXT(STORE_JOB_CONNECTING) |
+                                        NEXT(STORE_JOB_FAILED) |
+                                        NEXT(STORE_JOB_CANCELLED)},
+    [STORE_JOB_CONNECTING] = {"connecting", NEXT(STORE_JOB_RUNNING) |
+                                                NEXT(STORE_JOB_WAITING) | OVER},
     [STORE_JOB_RUNNING] = {"running", NEXT(STORE_JOB_WAITING) | OVER},
-    [STORE_JOB_WAITING] = {"waiting",
-                           NEXT(STORE_JOB_CONNECTING) |
-                               NEXT(STORE_JOB_FAILED) |
-                               NEXT(STORE_JOB_CANCELLED)},
+    [STORE_JOB_WAITING] = {"waiting", NEXT(STORE_JOB_CONNECTING) |
+                                          NEXT(STORE_JOB_FAILED) |
+                                          NEXT(STORE_JOB_CANCELLED)},
     [STORE_JOB_COMPLETED] = {"completed", 0},
     [STORE_JOB_FAILED] = {"failed", 0},
     [STORE_JOB_CANCELLED] = {"cancelled", 0},
@@ -100,8 +98,8 @@ static void append_active(struct jobs *jobs, struct job *job)
     jobs->running_count += counts_as_running(job->state);
 }
 
-struct job *jobs_add(struct jobs *jobs, struct uuid uuid,
-                     struct job_work *work, int64_t created_us)
+struct job *jobs_add(struct jobs *jobs, struct uuid uuid, struct job_work *work,
+                     int64_t created_us)
 {
     struct job *job = calloc(1, sizeof *job);
     CHECK(job != NULL);

@@ -75,8 +75,8 @@ struct job_work *job_work_restore(struct text order_text);
 void job_work_free(struct job_work *work);
 
 /* Adds a job that is QUEUED and takes `work` over. */
-struct job *jobs_add(struct jobs *jobs, struct uuid uuid,
-                     struct job_work *work, int64_t created_us);
+struct job *jobs_add(struct jobs *jobs, struct uuid uuid, struct job_work *work,
+                     int64_t created_us);
 /* Adds a stored job as it was; one that is not over is active. */
 struct job *jobs_restore(struct jobs *jobs, const struct store_job *row);
 

@@ -115,18 +115,17 @@ static void ask_for_files(struct query *query)
 
 /* ---- sessions ---- */
 
-/* Lays live counters over a stored row, if that row is what we show. */
+/* Lays live counters over a stored row, if that row is what we show.  One that
+ * has ended keeps its last counters here until its end is durable. */
 static void lay_over(struct query *query, struct store_session *row)
 {
     struct session *session =
         sessions_find(&query->central->sessions, row->uuid);
     struct store_session view;
 
-    if (session == NULL || session->transfer == NULL ||
-        !session_view(session, query->arena, &view) ||
-        view.state != row->state)
-        return;
-    *row = view;
+    if (session != NULL && session_state_is_active(row->state) &&
+        session_view(session, query->arena, &view) && view.state == row->state)
+        *row = view;
 }
 
 static bool take_sessions(struct query *query)
@@ -134,8 +133,8 @@ static bool take_sessions(struct query *query)
     const struct store_rows *rows = query->session_rows;
     struct token *token = &query->token;
 
-    query->sessions = arena_take(query->arena, (rows->count + 1) *
-                                                   sizeof *query->sessions);
+    query->sessions =
+        arena_take(query->arena, (rows->count + 1) * sizeof *query->sessions);
     if (query->sessions == NULL)
         return false;
     for (uint32_t i = 0; i < rows->count; i++) {
@@ -206,8 +205,7 @@ static bool is_newest(const struct session *session)
 
 /* The session of an id in memory; `*unknown` if only the store can tell. */
 static struct session *named_session(const struct central *central,
-                                     struct text id, bool is_job,
-                                     bool *unknown)
+                                     struct text id, bool is_job, bool *unknown)
 {
     struct session *session = NULL;
     struct uuid uuid;
@@ -255,8 +253,8 @@ static bool answer_from_memory(struct query *query)
         return false;
     struct session **found =
         arena_take(query->arena, ids->count * sizeof(struct session *));
-    query->sessions = arena_take(query->arena,
-                                 ids->count * sizeof *query->sessions);
+    query->sessions =
+        arena_take(query->arena, ids->count * sizeof *query->sessions);
     if (found == NULL || query->sessions == NULL)
         return false;
 
@@ -299,8 +297,7 @@ static bool read_token(struct query *query)
     query->is_first = false;
     if (token_asks_for_now(query->token_given)) {
         query->token.stage = TOKEN_CHANGES;
-        query->token.session_changed =
-            store_last_change(query->central->store);
+        query->token.session_changed = store_last_change(query->central->store);
         query->token.file_changed = query->token.session_changed;
     } else if (!token_parse(query->token_given, &query->token) ||
                query->token.kind != query->kind ||

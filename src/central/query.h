@@ -55,8 +55,8 @@ struct query {
     struct token token; /* of the next page */
 
     /* Private. */
-    bool is_first;       /* no page before: the snapshot begins */
-    bool tells_changes;  /* the snapshot was through before this page */
+    bool is_first;      /* no page before: the snapshot begins */
+    bool tells_changes; /* the snapshot was through before this page */
     struct store_rows *session_rows; /* owned */
     struct store_rows *file_rows;    /* owned */
 };

@@ -27,7 +27,7 @@ enum call_state {
 struct service_call {
     struct api_call api;
     struct service *service;
-    struct service_call *next; /* kept */
+    struct service_call *next;      /* kept */
     struct http_exchange *exchange; /* NULL: the client has left */
     enum call_state state;
     struct arena arena;
@@ -81,7 +81,7 @@ static void give_call(struct service_call *call)
         service->kept = call;
         service->kept_count++;
     }
-    central_call_ended(service->central);
+    central_go_on_stopping(service->central);
 }
 
 void service_init(struct service *service, struct central *central)
@@ -197,9 +197,9 @@ enum route {
     ROUTE_PAGE,
     ROUTE_WSDL,
     ROUTE_SOAP,
-    ROUTE_NONE,       /* 404 */
-    ROUTE_NOT_GET,    /* 405: only POST here */
-    ROUTE_NOT_POST,   /* 405: only GET and HEAD here */
+    ROUTE_NONE,     /* 404 */
+    ROUTE_NOT_GET,  /* 405: only POST here */
+    ROUTE_NOT_POST, /* 405: only GET and HEAD here */
 };
 
 static enum route route_of(const struct http_head *head,
@@ -223,8 +223,7 @@ static enum route route_of(const struct http_head *head,
 
 /* The head has media type and charset apart; soap/ decides about both. */
 static bool media_type_is_soap(const struct http_head *head,
-                               struct arena *arena,
-                               enum soap_charset *charset)
+                               struct arena *arena, enum soap_charset *charset)
 {
     if (!head->has_media_type)
         return soap_media_type_parse(TEXT_ABSENT, charset);
@@ -370,8 +369,7 @@ static void on_refused(void *owner, struct http_exchange *exchange,
     enum soap_service service;
     struct text_builder body = {0};
     struct soap_fault fault = {
-        .code = response->status < 500 ? SOAP_FAULT_CLIENT
-                                       : SOAP_FAULT_SERVER,
+        .code = response->status < 500 ? SOAP_FAULT_CLIENT : SOAP_FAULT_SERVER,
         .text = text_trim(response->body),
     };
     const char *text = refusal_text(response->status);

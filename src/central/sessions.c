@@ -53,8 +53,7 @@ void sessions_remove(struct sessions *sessions, struct session *session)
     free_session(session);
 }
 
-struct session *sessions_find(const struct sessions *sessions,
-                              struct uuid uuid)
+struct session *sessions_find(const struct sessions *sessions, struct uuid uuid)
 {
     return map_get(&sessions->by_uuid, uuid);
 }
@@ -137,8 +136,7 @@ bool session_view(const struct session *session, struct arena *arena,
         return true;
 
     transfer_stats(session->transfer, &stats);
-    struct session_row_scratch *scratch =
-        arena_take(arena, sizeof *scratch);
+    struct session_row_scratch *scratch = arena_take(arena, sizeof *scratch);
     if (scratch != NULL)
         session_row_measure(view, &stats, scratch);
     else

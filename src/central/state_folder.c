@@ -22,16 +22,14 @@ static int open_folder(const char *path, int *fd, char *error,
     struct stat stat;
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        snprintf(error, error_bytes,
-                 "the state folder %s cannot be made: %s", path,
-                 strerror(errno));
+        snprintf(error, error_bytes, "the state folder %s cannot be made: %s",
+                 path, strerror(errno));
         return CENTRAL_BAD_CONFIG;
     }
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) {
-        snprintf(error, error_bytes,
-                 "the state folder %s cannot be opened: %s", path,
-                 strerror(errno));
+        snprintf(error, error_bytes, "the state folder %s cannot be opened: %s",
+                 path, strerror(errno));
         return CENTRAL_BAD_CONFIG;
     }
     if (fstat(folder, &stat) != 0 ||
@@ -111,8 +109,8 @@ static int read_identity(struct state_folder *folder, int fd, char *error,
     ssize_t size = read_whole(fd, pem, sizeof pem);
     enum identity_result result = IDENTITY_NO_KEY;
     if (size >= 0)
-        result = identity_parse(text_from(pem, (size_t)size),
-                                &folder->identity);
+        result =
+            identity_parse(text_from(pem, (size_t)size), &folder->identity);
     explicit_bzero(pem, sizeof pem);
     if (result == IDENTITY_OK)
         return 0;
@@ -127,9 +125,9 @@ static int read_identity(struct state_folder *folder, int fd, char *error,
 /* Written beside and renamed, so that a crash leaves a whole file or none. */
 static int write_identity(struct state_folder *folder, struct text pem)
 {
-    int fd = openat(folder->fd, IDENTITY_NEW_NAME,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                    0600);
+    int fd =
+        openat(folder->fd, IDENTITY_NEW_NAME,
+               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
 
@@ -140,8 +138,8 @@ static int write_identity(struct state_folder *folder, struct text pem)
     else if (fsync(fd) != 0)
         ret = -errno;
     close(fd);
-    if (ret == 0 && renameat(folder->fd, IDENTITY_NEW_NAME, folder->fd,
-                             IDENTITY_NAME) != 0)
+    if (ret == 0 &&
+        renameat(folder->fd, IDENTITY_NEW_NAME, folder->fd, IDENTITY_NAME) != 0)
         ret = -errno;
     if (ret == 0 && fsync(folder->fd) != 0)
         ret = -errno;
@@ -161,9 +159,8 @@ static int make_identity(struct state_folder *folder, char *error,
     text_builder_free(&pem);
     if (ret == 0)
         return 0;
-    snprintf(error, error_bytes,
-             "%s/" IDENTITY_NAME " cannot be written: %s", folder->path,
-             strerror(-ret));
+    snprintf(error, error_bytes, "%s/" IDENTITY_NAME " cannot be written: %s",
+             folder->path, strerror(-ret));
     identity_wipe(&folder->identity);
     return CENTRAL_BAD_CONFIG;
 }

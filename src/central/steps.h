@@ -4,7 +4,7 @@
  * Knows: sessions, jobs, changes.
  * Must not know: why a step is taken.
  *
- *     step = step_begin(...);  set the new state;  events_tell_...(step->change)
+ *     step = step_begin(...), set the new state, events_tell_...(step->change)
  *     step_commit(step, ...)   ->  shown, waiters told, the next job started
  */
 #ifndef CENTRAL_STEPS_H

@@ -71,7 +71,7 @@ static void changes_idle(void *owner)
 }
 
 /* Goes on once nobody is left who could make a change or ask the store. */
-static void go_on(struct central *central)
+void central_go_on_stopping(struct central *central)
 {
     if (central->state != CENTRAL_STOPPING_SESSIONS || !central->node_stopped ||
         !central->server_stopped || central->service.call_count > 0 ||
@@ -81,17 +81,12 @@ static void go_on(struct central *central)
     changes_stop(&central->changes, changes_idle);
 }
 
-void central_call_ended(struct central *central)
-{
-    go_on(central);
-}
-
 static void server_stopped(struct http_server *server)
 {
     struct central *central = OWNER_OF(server, struct central, server);
 
     central->server_stopped = true;
-    go_on(central);
+    central_go_on_stopping(central);
 }
 
 static void node_stopped(void *owner)
@@ -101,7 +96,7 @@ static void node_stopped(void *owner)
     central->node = NULL;
     central->node_stopped = true;
     files_flush(&central->files);
-    go_on(central);
+    central_go_on_stopping(central);
 }
 
 void central_stop(struct central *central, void (*stopped)(void *owner),

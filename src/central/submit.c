@@ -14,7 +14,8 @@
 #include "central/steps.h"
 #include "crypto/identity.h"
 
-/* Orders name the port of SSH or none: then it is ours (contract, section 4). */
+/* Orders name the port of SSH or none: then ours is meant (contract, section
+ * 4). */
 #define PORT_OF_SSH 22
 #define PORT_DEFAULT 33001
 
@@ -127,8 +128,7 @@ static struct text destination_of(const struct order *order,
                                   struct arena *arena)
 {
     bool push = is_push(order);
-    uint32_t count =
-        push ? order->remote_path_count : order->local_path_count;
+    uint32_t count = push ? order->remote_path_count : order->local_path_count;
     const struct text *paths = push ? order->remote_path : order->local_path;
 
     return join_path(arena, push ? order->remote_root : order->local_root,
@@ -145,8 +145,7 @@ static struct text source_of(const struct order *order, uint32_t i,
 
 static uint32_t source_count(const struct order *order)
 {
-    return is_push(order) ? order->local_path_count
-                          : order->remote_path_count;
+    return is_push(order) ? order->local_path_count : order->remote_path_count;
 }
 
 /* ---- what is refused at once ---- */
@@ -233,8 +232,14 @@ static void submitted(void *user, int result)
     struct central *central = submission->central;
     struct job *job = submission->job;
     struct uuid uuid = job->uuid;
+    char job_id[UUID_TEXT_BYTES + 1];
+    char session_id[UUID_TEXT_BYTES + 1];
 
-    if (result < 0) {
+    if (result == 0) {
+        uuid_format(uuid, job_id);
+        uuid_format(job->session_uuid, session_id);
+        LOG(job_submitted, job_id, session_id);
+    } else {
         struct session *session = job->session;
         jobs_remove(&central->jobs, job);
         sessions_remove(&central->sessions, session);
@@ -279,15 +284,13 @@ static struct session *add_session(struct central *central, struct job *job)
     return session;
 }
 
-enum submit_result submit_order(struct central *central,
-                                struct text order_text, struct arena *arena,
-                                struct text *detail, void *user,
-                                submit_done_fn done)
+enum submit_result submit_order(struct central *central, struct text order_text,
+                                struct arena *arena, struct text *detail,
+                                void *user, submit_done_fn done)
 {
     bool no_memory;
 
-    struct job_work *work =
-        job_work_new(order_text, arena, detail, &no_memory);
+    struct job_work *work = job_work_new(order_text, arena, detail, &no_memory);
     if (work == NULL)
         return no_memory ? SUBMIT_NO_MEMORY : SUBMIT_FORMAT_INVALID;
 

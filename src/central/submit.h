@@ -28,10 +28,9 @@ enum submit_result {
 typedef void (*submit_done_fn)(void *user, struct uuid job_uuid, int result);
 
 /* `detail` lies in `arena` or is static. */
-enum submit_result submit_order(struct central *central,
-                                struct text order_text, struct arena *arena,
-                                struct text *detail, void *user,
-                                submit_done_fn done);
+enum submit_result submit_order(struct central *central, struct text order_text,
+                                struct arena *arena, struct text *detail,
+                                void *user, submit_done_fn done);
 
 /* What transfer_start() needs for the job's session; `params->sources` is to
  * be freed, all else borrows from the job. */

@@ -39,8 +39,7 @@ static struct text next_field(struct text *text)
     return field;
 }
 
-static bool read_letter(struct text field, const char *letters,
-                        uint32_t *place)
+static bool read_letter(struct text field, const char *letters, uint32_t *place)
 {
     const char *found = NULL;
 

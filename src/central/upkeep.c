@@ -32,7 +32,7 @@ static void tell_statistics(struct central *central, struct session *session)
 {
     struct text_builder body = {0};
 
-    events_write_statistics(&body, session, central->changes.sequence);
+    events_write_statistics(&body, session, central->changes.stored_sequence);
     if (!body.failed)
         subscriptions_statistics(central->subscriptions, session->uuid,
                                  text_built(&body));
@@ -105,7 +105,7 @@ static void purged(void *user, int result)
     if (result > 0 && !central->stopping)
         purge(central);
     else
-        central_call_ended(central);
+        central_go_on_stopping(central);
 }
 
 static void purge(struct central *central)
@@ -114,8 +114,7 @@ static void purge(struct central *central)
     struct store_purge what = {
         .history_before_us = now_us - UPKEEP_HISTORY_S * SECOND_US,
         .events_before_us = now_us - UPKEEP_EVENTS_S * SECOND_US,
-        .events_sequence_max =
-            subscriptions_cursor_min(central->subscriptions),
+        .events_sequence_max = subscriptions_cursor_min(central->subscriptions),
     };
 
     central->purging = true;
@@ -130,8 +129,7 @@ static void minute_fired(struct loop_timer *timer)
     if (!central->purging)
         purge(central);
     loop_timer_start(central->loop, &central->minute,
-                     loop_now_ns(central->loop) + 60 * SECOND_NS,
-                     minute_fired);
+                     loop_now_ns(central->loop) + 60 * SECOND_NS, minute_fired);
 }
 
 void upkeep_start(struct central *central)

@@ -308,8 +308,7 @@ const char *harness_topics(void)
     struct store_event_filter filter = {.topics = HARNESS_ALL_TOPICS};
 
     events.done = false;
-    store_query_events(harness.central->store, &filter, 100, NULL,
-                       events_read);
+    store_query_events(harness.central->store, &filter, 100, NULL, events_read);
     harness_run_until(is_true, &events.done);
     return events.topics;
 }

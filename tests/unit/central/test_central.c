@@ -49,7 +49,7 @@ static struct reply session_of_job(const char *job_id)
     return harness_call(content);
 }
 
-#define FAILED_TOPICS                                                  \
+#define FAILED_TOPICS                                                    \
     "job.connecting session.start session.error session.stop job.error " \
     "job.stop"
 
@@ -74,8 +74,7 @@ Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
     cr_assert_str_eq(harness_element(reply.body, "Direction", 0), "outgoing");
     cr_assert_str_eq(harness_element(reply.body, "ServerEndpoint", 0),
                      "Remote");
-    cr_assert_str_eq(harness_element(reply.body, "ClientEndpoint", 0),
-                     "Local");
+    cr_assert_str_eq(harness_element(reply.body, "ClientEndpoint", 0), "Local");
     cr_assert_str_eq(harness_element(reply.body, "User", 0), "ann");
     cr_assert_str_eq(harness_element(reply.body, "RatePolicy", 0), "fixed");
     cr_assert_str_eq(harness_element(reply.body, "TargetRate", 0), "10000");
@@ -86,8 +85,7 @@ Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
     cr_assert_str_eq(harness_element(reply.body, "JobMaxRetries", 0), "2");
     cr_assert_str_eq(harness_element(reply.body, "PrivateKey", 0), "mine");
     cr_assert_str_eq(harness_element(reply.body, "SourcePath", 0), "source");
-    cr_assert_str_eq(harness_element(reply.body, "DestinationPath", 0),
-                     "/in");
+    cr_assert_str_eq(harness_element(reply.body, "DestinationPath", 0), "/in");
     cr_assert_not_null(harness_element(reply.body, "IterationToken", 0));
 }
 
@@ -164,7 +162,8 @@ Test(central, a_job_that_completes_tells_its_life_in_order)
     struct address node = central_transfer_address(harness.central);
     char order[1200];
     const char *plain = harness_order(node.port);
-    snprintf(order, sizeof order, "%.*s<FileParameters><CreatePath>Yes"
+    snprintf(order, sizeof order,
+             "%.*s<FileParameters><CreatePath>Yes"
              "</CreatePath></FileParameters></Order>",
              (int)(strlen(plain) - strlen("</Order>")), plain);
 
@@ -191,8 +190,8 @@ Test(central, a_job_that_completes_tells_its_life_in_order)
     cr_assert_str_eq(harness_element(reply.body, "ServerAddress", 0),
                      "127.0.0.1");
     for (uint32_t i = 1; i <= 3; i++)
-        cr_assert_str_eq(harness_element(reply.body, "Status", i),
-                         "completed", "%s", reply.body);
+        cr_assert_str_eq(harness_element(reply.body, "Status", i), "completed",
+                         "%s", reply.body);
 }
 
 Test(central, a_wrong_password_is_error_19_and_nothing_is_written)
@@ -209,8 +208,8 @@ Test(central, a_wrong_password_is_error_19_and_nothing_is_written)
     snprintf(id, sizeof id, "%s", harness_submit(order));
     harness_wait_events(6);
     cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
-    cr_assert_str_eq(
-        harness_element(session_of_job(id).body, "ErrorCode", 0), "19");
+    cr_assert_str_eq(harness_element(session_of_job(id).body, "ErrorCode", 0),
+                     "19");
     cr_assert_not(has_file("small", 5));
 }
 
@@ -251,20 +250,20 @@ Test(central, a_job_beyond_the_limit_waits_until_one_ends)
 
     snprintf(first, sizeof first, "%s", harness_submit(harness_order(port)));
     snprintf(second, sizeof second, "%s", harness_submit(harness_order(port)));
-    cr_assert_str_eq(
-        harness_element(session_of_job(second).body, "Status", 0), "waiting");
+    cr_assert_str_eq(harness_element(session_of_job(second).body, "Status", 0),
+                     "waiting");
     harness_wait_events(2);
     cr_assert_str_eq(harness_topics(), "job.connecting session.start");
 
     cr_assert_eq(cancel_job(first).status, 200);
-    cr_assert_str_eq(
-        harness_element(session_of_job(first).body, "Status", 0), "cancelled");
+    cr_assert_str_eq(harness_element(session_of_job(first).body, "Status", 0),
+                     "cancelled");
     harness_wait_events(6);
     cr_assert_str_eq(harness_topics(),
                      "job.connecting session.start session.stop job.stop "
                      "job.connecting session.start");
-    cr_assert_str_eq(
-        harness_element(session_of_job(second).body, "Status", 0), "running");
+    cr_assert_str_eq(harness_element(session_of_job(second).body, "Status", 0),
+                     "running");
     close(fd);
 }
 
@@ -352,8 +351,7 @@ Test(central, what_was_queued_when_it_went_down_is_orphaned)
 
     struct reply reply = session_of_job(id);
     cr_assert_str_eq(harness_element(reply.body, "Status", 0), "orphaned");
-    cr_assert_str_eq(harness_topics(),
-                     FAILED_TOPICS
+    cr_assert_str_eq(harness_topics(), FAILED_TOPICS
                      " session.error session.stop job.error job.stop");
     close(fd);
 }

@@ -48,8 +48,8 @@ static struct change *change_of_a_job(void)
 
 static struct store_event *tell(struct change *change)
 {
-    struct store_event *event = change_tell(
-        change, STORE_TOPIC_JOB_START, uuid_new(), (struct uuid){{0}});
+    struct store_event *event = change_tell(change, STORE_TOPIC_JOB_START,
+                                            uuid_new(), (struct uuid){{0}});
 
     event->body = text_of("a body");
     return event;

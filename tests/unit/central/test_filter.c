@@ -125,8 +125,7 @@ Test(filter, different_filters_have_different_hashes)
     uint64_t hashes[9];
 
     for (uint32_t i = 0; i < 9; i++) {
-        struct store_file_filter filter = {.session =
-                                               read_filter(&filters[i])};
+        struct store_file_filter filter = {.session = read_filter(&filters[i])};
         hashes[i] = filter_hash(&filter);
         cr_assert_eq(hashes[i], filter_hash(&filter));
         for (uint32_t j = 0; j < i; j++)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "central/query.h"
+#include "central/upkeep.h"
 #include "harness.h"
 
 #define SESSIONS 25
@@ -103,8 +104,9 @@ static struct reply ask(const char *operation, const char *filter)
                            ? "SessionFilter"
                            : "FileTransferFilter";
 
-    snprintf(content, sizeof content, "<f09:%sRequest><%s>%s</%s></f09:%sRequest>",
-             operation, name, filter, name, operation);
+    snprintf(content, sizeof content,
+             "<f09:%sRequest><%s>%s</%s></f09:%sRequest>", operation, name,
+             filter, name, operation);
     struct reply reply = harness_call(content);
     cr_assert_eq(reply.status, 200, "%s", reply.body);
     return reply;
@@ -253,8 +255,8 @@ Test(query, after_the_snapshot_a_token_tells_only_changes)
 
 Test(query, current_position_starts_at_now)
 {
-    struct reply reply = ask(
-        "GetSessions", "<IterationToken>CURRENT_POSITION</IterationToken>");
+    struct reply reply =
+        ask("GetSessions", "<IterationToken>CURRENT_POSITION</IterationToken>");
 
     cr_assert_eq(number(reply, "ResultCount"), 0);
     cr_assert_eq(number(reply, "RemainingResultCount"), 0);
@@ -286,4 +288,22 @@ Test(query, a_token_is_good_for_its_filter_and_kind_only)
              "<IterationToken>%s</IterationToken><MaxResults>3</MaxResults>",
              token);
     ask("GetSessionInfo", content);
+}
+
+Test(query, a_session_that_memory_forgot_is_answered_by_the_store)
+{
+    char filter[256];
+    char content[256];
+
+    upkeep_trim(harness.central, INT64_MAX);
+    cr_assert_null(harness.central->sessions.newest);
+    snprintf(filter, sizeof filter, "<JobId>%s</JobId>", id_text(1, 10));
+    struct reply reply = ask("GetInfo", filter);
+    cr_assert_eq(number(reply, "ResultCount"), 3);
+    cr_assert_str_eq(harness_element(reply.body, "UUID", 0), id_text(2, 10));
+
+    snprintf(content, sizeof content,
+             "<isc:CancelRequest><JobID>%s</JobID></isc:CancelRequest>",
+             id_text(1, 10));
+    cr_assert_eq(harness_call(content).status, 200, "it is over already");
 }

@@ -18,11 +18,12 @@ static void tear_down(void)
 
 TestSuite(service, .init = set_up, .fini = tear_down);
 
-#define ENVELOPE(content)                                                   \
-    "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body>" \
-    content "</e:Body></e:Envelope>"
-#define ENVELOPE_12(content)                                            \
-    "<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'>"    \
+#define ENVELOPE(content)                                                  \
+    "<e:Envelope "                                                         \
+    "xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body>" content \
+    "</e:Body></e:Envelope>"
+#define ENVELOPE_12(content)                                         \
+    "<e:Envelope xmlns:e='http://www.w3.org/2003/05/soap-envelope'>" \
     "<e:Body>" content "</e:Body></e:Envelope>"
 #define LIST_TYPES \
     "<ListTypesRequest xmlns='urn:Aspera:XML:JobNET:2006/01:Types'/>"
@@ -63,8 +64,8 @@ static const struct case_of_request cases[] = {
      "/services/soap/SessionObserver?wsdl", NULL, NULL, 200, "text/xml",
      "observer.example.com"},
     {"wsdl at an old address", HTTP_METHOD_GET,
-     "/console/services/soap/Transfer201210.wsdl", NULL, NULL, 200,
-     "text/xml", "/services/soap/Transfer-201210\""},
+     "/console/services/soap/Transfer201210.wsdl", NULL, NULL, 200, "text/xml",
+     "/services/soap/Transfer-201210\""},
     {"an operation", HTTP_METHOD_POST, TRANSFER, "text/xml",
      ENVELOPE(LIST_TYPES), 200, "text/xml", "Aspera.IScpTransfer"},
     {"any operation at any service", HTTP_METHOD_POST,
@@ -90,8 +91,8 @@ static const struct case_of_request cases[] = {
     {"an unknown operation in 1.2", HTTP_METHOD_POST, TRANSFER,
      "application/soap+xml", ENVELOPE_12("<Launch xmlns='urn:x'/>"), 400,
      "application/soap+xml", "Sender"},
-    {"no Envelope", HTTP_METHOD_POST, TRANSFER, "text/xml", "<Envelope/>",
-     500, "text/xml", "VersionMismatch"},
+    {"no Envelope", HTTP_METHOD_POST, TRANSFER, "text/xml", "<Envelope/>", 500,
+     "text/xml", "VersionMismatch"},
 };
 
 Test(service, each_request_gets_its_answer)
@@ -125,17 +126,17 @@ Test(service, a_wsdl_names_the_address_that_it_was_asked_at)
 
 /* ---- typed faults ---- */
 
-#define SUBMIT(type, order)                                              \
+#define SUBMIT(type, order)                                               \
     "<job:SubmitRequest><Type>" type "</Type><Definition><![CDATA[" order \
     "]]></Definition></job:SubmitRequest>"
-#define ORDER(more)                                                          \
-    "<Order><Operation>Push</Operation><RemoteLocation><System><Address>h"  \
-    "</Address><UserName>u</UserName><Password>p</Password></System>"       \
-    "</RemoteLocation><LocalLocation><Files><Path>a</Path></Files>"          \
+#define ORDER(more)                                                        \
+    "<Order><Operation>Push</Operation><RemoteLocation><System><Address>h" \
+    "</Address><UserName>u</UserName><Password>p</Password></System>"      \
+    "</RemoteLocation><LocalLocation><Files><Path>a</Path></Files>"        \
     "</LocalLocation>" more "</Order>"
 #define NOBODY "11111111-2222-4333-8444-555555555555"
-#define QUERY(operation, filter, content)                               \
-    "<f09:" operation "Request><" filter ">" content "</" filter ">"    \
+#define QUERY(operation, filter, content)                            \
+    "<f09:" operation "Request><" filter ">" content "</" filter ">" \
     "</f09:" operation "Request>"
 
 struct case_of_fault {
@@ -172,8 +173,7 @@ static const struct case_of_fault faults[] = {
      "JobNotFoundFaultType", ">x<"},
     {"<isc:CancelRequest><JobID>" NOBODY "</JobID></isc:CancelRequest>",
      "JobNotFoundFaultType", NOBODY},
-    {"<f06:CancelRequest><SessionID>" NOBODY
-     "</SessionID></f06:CancelRequest>",
+    {"<f06:CancelRequest><SessionID>" NOBODY "</SessionID></f06:CancelRequest>",
      "SessionNotFoundFaultType", NOBODY},
     {"<f06:QuerySessionRequest><SessionID>" NOBODY
      "</SessionID></f06:QuerySessionRequest>",

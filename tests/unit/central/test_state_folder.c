@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,9 +106,9 @@ Test(state_folder, a_path_that_cannot_be_is_refused)
 {
     struct state_folder folder;
 
-    cr_assert_eq(state_folder_open(&folder, "/no/such/place", error,
-                                   sizeof error),
-                 CENTRAL_BAD_CONFIG);
+    cr_assert_eq(
+        state_folder_open(&folder, "/no/such/place", error, sizeof error),
+        CENTRAL_BAD_CONFIG);
     cr_assert_eq(state_folder_open(&folder, "/dev/null", error, sizeof error),
                  CENTRAL_BAD_CONFIG);
 }
@@ -147,8 +148,7 @@ Test(state_folder, an_unsafe_or_impossible_configuration_is_refused)
     cr_assert_eq(open_central("/dev/null", "127.0.0.1:0", false),
                  CENTRAL_BAD_CONFIG);
     cr_assert_eq(open_central("", "127.0.0.1:0", false), CENTRAL_BAD_CONFIG);
-    cr_assert_eq(open_central(NULL, "127.0.0.1:0", false),
-                 CENTRAL_BAD_CONFIG);
+    cr_assert_eq(open_central(NULL, "127.0.0.1:0", false), CENTRAL_BAD_CONFIG);
     cr_assert_eq(open_central(harness.docroot, "0.0.0.0:0", false),
                  CENTRAL_BAD_CONFIG);
     cr_assert_not_null(strstr(error, "--insecure-soap"));
@@ -156,4 +156,23 @@ Test(state_folder, an_unsafe_or_impossible_configuration_is_refused)
                  CENTRAL_BAD_CONFIG);
     cr_assert_eq(open_central(harness.docroot, "0.0.0.0:0", true), 0, "%s",
                  error);
+}
+
+Test(state_folder, a_port_in_use_is_an_error_and_nothing_stays_held)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    char other[128];
+    harness_open(0);
+    struct address soap = central_soap_address(harness.central);
+    struct harness first = harness;
+
+    address_format(&soap, address);
+    snprintf(other, sizeof other, "%s/other", first.folder);
+    snprintf(harness.state_dir, sizeof harness.state_dir, "%s", other);
+    cr_assert_eq(open_central(first.docroot, address, false), -EADDRINUSE);
+    cr_assert_not_null(strstr(error, address), "%s", error);
+    cr_assert_eq(open_central(first.docroot, "127.0.0.1:0", false), 0, "%s",
+                 error);
+    harness = first;
+    harness_close();
 }
