@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "central/context.h"
@@ -18,6 +19,8 @@
 #include "central/upkeep.h"
 
 #define DEFAULT_TARGET_RATE_KBPS 10000u
+/* Some fsyncs, on a disk that is busy. */
+#define RECOVERY_NS_MAX UINT64_C(10000000000)
 
 /* ---- what is refused at once ---- */
 
@@ -300,6 +303,17 @@ static void loop_stopped(void *owner)
     *(bool *)owner = true;
 }
 
+/* Who asks right after the start is not to see as running what is not.  A disk
+ * that takes nothing now does not keep the server from its start: the changes
+ * are tried on. */
+static void wait_for_recovery(struct central *central)
+{
+    uint64_t give_up_ns = clock_mono_ns() + RECOVERY_NS_MAX;
+
+    while (central->changes.first != NULL && clock_mono_ns() < give_up_ns)
+        loop_run_once(central->loop);
+}
+
 int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES])
 {
@@ -323,6 +337,7 @@ int central_open(struct central **central, const struct central_config *config,
         return ret;
     }
     upkeep_start(opened);
+    wait_for_recovery(opened);
     *central = opened;
     return 0;
 }

@@ -55,7 +55,8 @@ struct central_config {
  * written, is open to other users, or is in use by another server; -errno for
  * all else (a port in use, a store that cannot be read).  The strings of
  * `config` are copied.  What ran when the server went down has ended: its
- * events are the first to be told. */
+ * events are the first to be told.  The loop runs inside until that is on
+ * disk. */
 int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES]);
 

@@ -60,6 +60,7 @@ struct central {
     struct loop_timer second; /* counters to the disk, statistics */
     struct loop_timer minute; /* history that is over */
     bool purging;
+    bool recovering; /* stored jobs are looked through: none starts */
 
     bool stopping;
     bool node_stopped;

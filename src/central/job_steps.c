@@ -44,7 +44,9 @@ void jobs_run(struct central *central)
 {
     struct job *job;
 
-    while (!central->stopping && (job = jobs_next(&central->jobs)) != NULL)
+    if (central->stopping || central->recovering)
+        return;
+    while ((job = jobs_next(&central->jobs)) != NULL)
         begin(central, job);
 }
 
@@ -220,46 +222,63 @@ void session_ended(struct central *central, struct session *session)
     finish(central, session, outcome.job);
 }
 
-void session_cancel(struct central *central, struct session *session)
+/* Ends a session that has no transfer. */
+static void end_alone(struct central *central, struct session *session,
+                      enum store_session_state state, enum fasp_error error,
+                      struct text error_text, enum store_job_state outcome)
 {
     struct store_session row = session->latest->row;
 
-    if (!session_state_is_active(row.state))
-        return; /* its end is on its way */
-    if (session->transfer != NULL) {
-        transfer_cancel(session->transfer);
-        return;
-    }
-    /* It still waits in the queue. */
-    row.state = STORE_SESSION_CANCELLED;
-    row.error_code = FASP_ERROR_CANCELLED;
-    row.error_text = text_of(fasp_error_text(FASP_ERROR_CANCELLED));
+    row.state = state;
+    row.error_code = (int32_t)error;
+    row.error_text = error_text;
     row.end_us = clock_wall_us();
     session_set_latest(session, &row);
-    finish(central, session, STORE_JOB_CANCELLED);
+    finish(central, session, outcome);
+}
+
+void session_cancel(struct central *central, struct session *session)
+{
+    if (!session_state_is_active(session->latest->row.state))
+        return; /* its end is on its way */
+    if (session->transfer != NULL)
+        transfer_cancel(session->transfer);
+    else /* it waits in the queue */
+        end_alone(central, session, STORE_SESSION_CANCELLED,
+                  FASP_ERROR_CANCELLED,
+                  text_of(fasp_error_text(FASP_ERROR_CANCELLED)),
+                  STORE_JOB_CANCELLED);
 }
 
 /* ---- after a restart ---- */
 
-static void orphan(struct central *central, struct session *session)
-{
-    struct store_session row = session->latest->row;
+static const char orphan_text[] =
+    "The server went down while this session ran: its final figures are "
+    "unknown.  Submit the job again; files that are complete are skipped.";
 
-    row.state = STORE_SESSION_ORPHANED;
-    row.error_code = FASP_ERROR_LOST;
-    row.error_text = text_of("The server went down while this session ran: "
-                             "its final figures are unknown.  Submit the job "
-                             "again; files that are complete are skipped.");
-    row.end_us = clock_wall_us();
-    session_set_latest(session, &row);
-    finish(central, session, STORE_JOB_FAILED);
+/* A job that was only queued has lost nothing and waits on, unless what it
+ * needs has gone meanwhile. */
+static void recover(struct central *central, struct session *session)
+{
+    struct job *job = session->job;
+    const char *why = NULL;
+
+    if (job == NULL || job->state != STORE_JOB_QUEUED)
+        end_alone(central, session, STORE_SESSION_ORPHANED, FASP_ERROR_LOST,
+                  text_of(orphan_text), STORE_JOB_FAILED);
+    else if ((why = submit_refusal(central, job->work)) != NULL)
+        end_alone(central, session, STORE_SESSION_ERROR,
+                  FASP_ERROR_CONFIGURATION, text_of(why), STORE_JOB_FAILED);
 }
 
 void jobs_recover(struct central *central)
 {
     struct session *session = central->sessions.oldest;
 
+    central->recovering = true;
     for (; session != NULL; session = session->newer)
         if (session_state_is_active(session->latest->row.state))
-            orphan(central, session);
+            recover(central, session);
+    central->recovering = false;
+    jobs_run(central);
 }

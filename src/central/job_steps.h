@@ -28,7 +28,8 @@ void session_changed(struct central *central, struct session *session);
 /* It has ended as the transfer says; the transfer is gone after this. */
 void session_ended(struct central *central, struct session *session);
 
-/* After the start: ends what was running when the server went down. */
+/* After the start: ends what was running when the server went down, and starts
+ * what was queued. */
 void jobs_recover(struct central *central);
 
 #endif

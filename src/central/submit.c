@@ -180,9 +180,7 @@ static bool wants_key_only(const struct order *order)
            order->method[0] == ORDER_METHOD_PUBLIC_KEY;
 }
 
-/* NULL = the order can be run; else why not. */
-static const char *check_order(const struct central *central,
-                               struct job_work *work)
+const char *submit_refusal(const struct central *central, struct job_work *work)
 {
     struct order *order = &work->order;
     struct fingerprint fingerprint;
@@ -298,7 +296,7 @@ enum submit_result submit_order(struct central *central, struct text order_text,
     if (text_is_absent(*detail))
         *detail = text_of(check_room(central));
     if (text_is_absent(*detail))
-        *detail = text_of(check_order(central, work));
+        *detail = text_of(submit_refusal(central, work));
     if (!text_is_absent(*detail)) {
         job_work_free(work);
         return SUBMIT_CANNOT_RUN;

@@ -14,6 +14,7 @@
 struct arena;
 struct central;
 struct job;
+struct job_work;
 
 /* What becomes of an order; but for the first, `detail` is for the fault. */
 enum submit_result {
@@ -31,6 +32,10 @@ typedef void (*submit_done_fn)(void *user, struct uuid job_uuid, int result);
 enum submit_result submit_order(struct central *central, struct text order_text,
                                 struct arena *arena, struct text *detail,
                                 void *user, submit_done_fn done);
+
+/* NULL = the order can be run here and now; else why not. */
+const char *submit_refusal(const struct central *central,
+                           struct job_work *work);
 
 /* What transfer_start() needs for the job's session; `params->sources` is to
  * be freed, all else borrows from the job. */

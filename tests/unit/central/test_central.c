@@ -335,7 +335,7 @@ Test(central, what_ran_when_it_stopped_has_ended_with_its_events)
     close(fd);
 }
 
-Test(central, what_was_queued_when_it_went_down_is_orphaned)
+Test(central, what_was_queued_when_it_went_down_waits_on_and_starts)
 {
     uint16_t port;
     char id[64];
@@ -347,13 +347,62 @@ Test(central, what_was_queued_when_it_went_down_is_orphaned)
     harness_wait_events(2);
     harness_close(); /* the second one stays as it was: queued */
     harness_open(1);
-    harness_wait_events(10);
 
+    cr_assert_str_eq(harness_element(session_of_job(id).body, "Status", 0),
+                     "running");
+    cr_assert_str_eq(harness_topics(),
+                     FAILED_TOPICS " job.connecting session.start");
+    close(fd);
+}
+
+/* As if the process had been killed: stored as running, and nothing more. */
+static bool all_durable(void *user)
+{
+    (void)user;
+    return harness.central->changes.first == NULL;
+}
+
+static void store_running_session(struct uuid job_uuid)
+{
+    struct change *change = change_begin(&harness.central->changes);
+    struct store_job job = {
+        .uuid = job_uuid,
+        .state = STORE_JOB_RUNNING,
+        .created_us = 1,
+        .session_uuid = uuid_new(),
+        .started = true,
+        .order_text = text_of(harness_order(1)),
+    };
+    struct store_session session = {
+        .uuid = job.session_uuid,
+        .job_uuid = job_uuid,
+        .state = STORE_SESSION_RUNNING,
+        .start_us = 1,
+    };
+
+    change_put_job(change, &job);
+    change_put_session(change, &session);
+    change_commit(change, CHANGE_MUST, NULL, NULL);
+    harness_run_until(all_durable, NULL);
+}
+
+Test(central, what_ran_when_it_was_killed_is_orphaned_from_the_first_moment)
+{
+    struct uuid job_uuid = uuid_new();
+    char id[UUID_TEXT_BYTES + 1];
+
+    store_running_session(job_uuid);
+    harness_close();
+    harness_open(0);
+
+    uuid_format(job_uuid, id);
     struct reply reply = session_of_job(id);
     cr_assert_str_eq(harness_element(reply.body, "Status", 0), "orphaned");
-    cr_assert_str_eq(harness_topics(), FAILED_TOPICS
-                     " session.error session.stop job.error job.stop");
-    close(fd);
+    cr_assert_str_eq(harness_element(reply.body, "ErrorCode", 0), "16");
+    cr_assert_str_eq(harness_topics(),
+                     "session.error session.stop job.error job.stop");
+    cr_assert_null(harness_element(harness_call("<isc:ListJobsRequest/>").body,
+                                   "JobID", 0));
 }
 
 /* ---- the events' bodies ---- */
