@@ -37,7 +37,7 @@ static const struct soap_field *own_rows(const struct soap_type *type,
         type->field_count > 0 && type->fields[0].kind == SOAP_KIND_BASE;
 
     *count = type->field_count - extends;
-    return type->fields + extends;
+    return extends ? &type->fields[1] : type->fields; /* may be NULL */
 }
 
 static bool is_name_of(const struct soap_field *field, struct text name)
