@@ -62,6 +62,7 @@ struct fasp_receiver {
     uint64_t counted_bytes; /* delivered_bytes at the last report */
     double bytes_per_ns;    /* arriving, smoothed */
     uint64_t spacing_ns;    /* of data datagrams, smoothed; 0 = unknown */
+    uint64_t counted_ns;    /* newest_ns at the last report; 0 = none */
 
     struct fasp_receiver_statistics statistics;
     uint8_t scratch[FASP_DATAGRAM_BYTES_MAX];

@@ -61,10 +61,21 @@ static void measure_rate(struct fasp_receiver *receiver, uint64_t now_ns)
     receiver->bytes_per_ns += (rate - receiver->bytes_per_ns) / 4;
     receiver->counted_bytes = receiver->delivered_bytes;
 
-    /* Empty datagrams at the end are far apart and say nothing of data. */
-    if (receiver->delays.count == 0 || receiver->tail)
+}
+
+/* From arrival to arrival, so that a pause before the first does not count.
+ * Empty datagrams at the end are far apart and say nothing of data. */
+static void measure_spacing(struct fasp_receiver *receiver)
+{
+    uint32_t count = receiver->delays.count;
+    uint64_t before_ns = receiver->counted_ns;
+
+    if (count == 0)
         return;
-    uint64_t spacing_ns = span_ns / receiver->delays.count;
+    receiver->counted_ns = receiver->newest_ns;
+    if (before_ns == 0 || receiver->tail)
+        return;
+    uint64_t spacing_ns = (receiver->newest_ns - before_ns) / count;
     if (receiver->spacing_ns == 0)
         receiver->spacing_ns = spacing_ns;
     else
@@ -95,6 +106,7 @@ static void begin(struct fasp_receiver *receiver, uint64_t now_ns)
     struct gaps *gaps = &receiver->gaps;
 
     measure_rate(receiver, now_ns);
+    measure_spacing(receiver);
     uint64_t slack = slack_ns(receiver);
     if (now_ns > slack)
         gaps_declare(gaps, now_ns - slack);
