@@ -93,6 +93,11 @@
 /* Sessions whose records are kept in memory for queries by id, about 1 KiB
  * each; older ones are answered by the store. */
 #define LIMIT_SESSIONS_IN_MEMORY 16384u
+/* All orders of active jobs, parsed: 10,000 usual ones take a tenth of it. */
+#define LIMIT_JOBS_BYTES (512u << 20)
+/* A notification, which shows the whole order: 60,000 source paths of 128
+ * bytes fit.  The end of a job tells four of them in one change. */
+#define LIMIT_EVENT_BYTES (10u << 20)
 /* A request's struct and answer: the largest body read, and as much again. */
 #define LIMIT_CALL_ARENA_BYTES (32u << 20)
 /* Requests whose memory is kept for the next ones. */

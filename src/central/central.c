@@ -162,10 +162,8 @@ static int open_server(struct central *central, char *error)
 static void load_job(void *user, const struct store_job *row)
 {
     struct central *central = user;
-    struct job *job = jobs_restore(&central->jobs, row);
 
-    if (!job_state_is_over(row->state))
-        job->work = job_work_restore(row->order_text);
+    jobs_restore(&central->jobs, row);
 }
 
 static void load_session(void *user, const struct store_session *row)

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "central/changes.h"
 #include "central/describe.h"
 #include "central/jobs.h"
@@ -88,28 +89,53 @@ void events_tell_session(struct change *change, enum store_topic topic,
     take_body(change, event, &body);
 }
 
-void events_tell_job(struct change *change, enum store_topic topic,
-                     const struct job *job)
+static void write_job_body(struct text_builder *out,
+                           const struct store_event *event,
+                           const struct job *job, struct arena *arena)
 {
-    struct arena *arena = change_arena(change);
-    struct text_builder body = {0};
-    struct uuid session_uuid = {{0}};
-
-    if (job->session != NULL)
-        session_uuid = job->session->uuid;
-    struct store_event *event =
-        change_tell(change, topic, job->uuid, session_uuid);
-
     struct isc_notify_request notify = {
         .subscription_id = text_of(SUBSCRIPTION_PLACEHOLDER),
         .event_id = describe_uuid(arena, event->uuid),
         .sequence = event->sequence,
         .time = event->time_us,
-        .topic = text_of(topic_word(topic)),
+        .topic = text_of(topic_word(event->topic)),
     };
+
     job_describe(job, arena, &notify.job);
-    soap_write(&body, SOAP_1_1, &soap_type_isc_notify_request, &notify);
+    soap_write(out, SOAP_1_1, &soap_type_isc_notify_request, &notify);
+}
+
+void events_tell_job(struct change *change, enum store_topic topic,
+                     const struct job *job)
+{
+    struct text_builder body = {0};
+    struct store_event *event =
+        change_tell(change, topic, job->uuid, job->session_uuid);
+
+    write_job_body(&body, event, job, change_arena(change));
     take_body(change, event, &body);
+}
+
+/* Room for what varies from event to event: texts of errors, addresses. */
+#define EVENT_MARGIN_BYTES 8192
+
+bool events_fit(const struct job *job)
+{
+    const uint32_t room = LIMIT_EVENT_BYTES - EVENT_MARGIN_BYTES;
+    struct text_builder body = {.size_bytes_max = room};
+    struct store_event event = {.topic = STORE_TOPIC_JOB_STOP};
+    struct arena arena;
+
+    arena_init(&arena, 65536);
+    write_job_body(&body, &event, job, &arena);
+    bool fits = !body.failed;
+    text_builder_reset(&body);
+    event.topic = STORE_TOPIC_SESSION_STOP;
+    write_session_body(&body, &event, job->session, &arena);
+    fits = fits && !body.failed;
+    text_builder_free(&body);
+    arena_free(&arena);
+    return fits;
 }
 
 void events_write_statistics(struct text_builder *out,

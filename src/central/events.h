@@ -17,6 +17,8 @@
 #ifndef CENTRAL_EVENTS_H
 #define CENTRAL_EVENTS_H
 
+#include <stdbool.h>
+
 #include "base/text.h"
 #include "store/rows.h"
 
@@ -30,6 +32,10 @@ void events_tell_job(struct change *change, enum store_topic topic,
 /* Adds a session's event, as its latest row has it. */
 void events_tell_session(struct change *change, enum store_topic topic,
                          const struct session *session);
+
+/* Whether what will be told of a job and its session stays below
+ * LIMIT_EVENT_BYTES; an order that makes it larger is refused. */
+bool events_fit(const struct job *job);
 
 /* Appends the body of a Statistics notification, which is no stored event: it
  * carries `sequence`, of the newest stored one, and an id of its own. */

@@ -271,10 +271,25 @@ static void recover(struct central *central, struct session *session)
                   FASP_ERROR_CONFIGURATION, text_of(why), STORE_JOB_FAILED);
 }
 
+/* A job and its session are stored as one: only a file that somebody changed
+ * holds the one without the other.  It is left there as it is. */
+static void drop_jobs_without_session(struct jobs *jobs)
+{
+    struct job *job = jobs->active_first;
+
+    while (job != NULL) {
+        struct job *next = job->next;
+        if (job->session == NULL)
+            jobs_remove(jobs, job);
+        job = next;
+    }
+}
+
 void jobs_recover(struct central *central)
 {
     struct session *session = central->sessions.oldest;
 
+    drop_jobs_without_session(&central->jobs);
     central->recovering = true;
     for (; session != NULL; session = session->newer)
         if (session_state_is_active(session->latest->row.state))

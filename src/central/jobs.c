@@ -60,7 +60,8 @@ struct job_work *job_work_new(struct text order_text, struct arena *arena,
     return work;
 }
 
-struct job_work *job_work_restore(struct text order_text)
+/* An order that cannot be read any more becomes an empty one. */
+static struct job_work *restore_work(struct text order_text)
 {
     struct arena arena;
     struct text error = TEXT_ABSENT;
@@ -88,6 +89,9 @@ void job_work_free(struct job_work *work)
 
 static void append_active(struct jobs *jobs, struct job *job)
 {
+    if (job->work != NULL)
+        job->work_bytes = job->work->arena.taken_bytes;
+    jobs->work_bytes += job->work_bytes;
     job->previous = jobs->active_last;
     if (jobs->active_last != NULL)
         jobs->active_last->next = job;
@@ -133,8 +137,10 @@ struct job *jobs_restore(struct jobs *jobs, const struct store_job *row)
         .error_code = row->error_code,
     };
     map_put(&jobs->by_uuid, job->uuid, job);
-    if (!job_state_is_over(row->state))
-        append_active(jobs, job);
+    if (job_state_is_over(row->state))
+        return job;
+    job->work = restore_work(row->order_text);
+    append_active(jobs, job);
     return job;
 }
 
@@ -164,6 +170,7 @@ void job_move(struct jobs *jobs, struct job *job, enum store_job_state state)
 static void drop_active(struct jobs *jobs, struct job *job)
 {
     jobs->running_count -= counts_as_running(job->state);
+    jobs->work_bytes -= job->work_bytes;
     if (job->previous != NULL)
         job->previous->next = job->next;
     else

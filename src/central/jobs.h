@@ -47,6 +47,7 @@ struct job {
     struct uuid session_uuid;         /* of the newest session */
     struct session *session;          /* the same; NULL if not in memory */
     struct job_work *work;            /* NULL when it is over */
+    uint64_t work_bytes;              /* its part of jobs->work_bytes */
     int64_t created_us;
     int64_t ended_us;
     int32_t error_code;
@@ -61,6 +62,7 @@ struct jobs {
     uint32_t active_count;  /* not over, or their end not durable yet */
     uint32_t running_count; /* beyond QUEUED, not over */
     uint32_t running_max;
+    uint64_t work_bytes; /* of all active ones: LIMIT_JOBS_BYTES */
 };
 
 bool job_state_is_over(enum store_job_state state);
@@ -69,15 +71,13 @@ bool job_state_is_over(enum store_job_state state);
  * is not readable.  `*no_memory` tells that apart from a bad order. */
 struct job_work *job_work_new(struct text order_text, struct arena *arena,
                               struct text *error, bool *no_memory);
-/* The same for a stored one: an order that cannot be read any more becomes an
- * empty one. */
-struct job_work *job_work_restore(struct text order_text);
 void job_work_free(struct job_work *work);
 
 /* Adds a job that is QUEUED and takes `work` over. */
 struct job *jobs_add(struct jobs *jobs, struct uuid uuid, struct job_work *work,
                      int64_t created_us);
-/* Adds a stored job as it was; one that is not over is active. */
+/* Adds a stored job as it was; one that is not over is active and gets its
+ * work back. */
 struct job *jobs_restore(struct jobs *jobs, const struct store_job *row);
 
 /* NULL when there is none in memory, durable or not. */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "central/context.h"
+#include "central/events.h"
 #include "central/job_steps.h"
 #include "central/steps.h"
 #include "crypto/identity.h"
@@ -207,7 +208,8 @@ static const char *check_room(const struct central *central)
 {
     if (central->stopping)
         return "the server is stopping";
-    if (central->jobs.active_count >= LIMIT_JOBS)
+    if (central->jobs.active_count >= LIMIT_JOBS ||
+        central->jobs.work_bytes >= LIMIT_JOBS_BYTES)
         return "as many jobs as the server takes are queued or running; "
                "submit again when some have ended";
     if (store_is_full(central->store))
@@ -224,6 +226,14 @@ struct submission {
     submit_done_fn done;
 };
 
+static void remove_job(struct central *central, struct job *job)
+{
+    struct session *session = job->session;
+
+    jobs_remove(&central->jobs, job);
+    sessions_remove(&central->sessions, session);
+}
+
 static void submitted(void *user, int result)
 {
     struct submission *submission = user;
@@ -238,9 +248,7 @@ static void submitted(void *user, int result)
         uuid_format(job->session_uuid, session_id);
         LOG(job_submitted, job_id, session_id);
     } else {
-        struct session *session = job->session;
-        jobs_remove(&central->jobs, job);
-        sessions_remove(&central->sessions, session);
+        remove_job(central, job);
     }
     submission->done(submission->user, uuid, result);
     free(submission);
@@ -302,14 +310,20 @@ enum submit_result submit_order(struct central *central, struct text order_text,
         return SUBMIT_CANNOT_RUN;
     }
 
-    struct submission *submission = malloc(sizeof *submission);
-    CHECK(submission != NULL);
     struct job *job =
         jobs_add(&central->jobs, uuid_new(), work, clock_wall_us());
     job->session_uuid = uuid_new();
-    *submission = (struct submission){central, job, user, done};
+    struct session *session = add_session(central, job);
+    if (!events_fit(job)) {
+        remove_job(central, job);
+        *detail = text_of("the order is too large to be shown to subscribers");
+        return SUBMIT_CANNOT_RUN;
+    }
 
-    struct step *step = step_begin(central, add_session(central, job));
+    struct submission *submission = malloc(sizeof *submission);
+    CHECK(submission != NULL);
+    *submission = (struct submission){central, job, user, done};
+    struct step *step = step_begin(central, session);
     step_commit(step, CHANGE_MAY, order_text, submission, submitted);
     return SUBMIT_GOOD;
 }

@@ -107,3 +107,23 @@ Test(changes, two_changes_cannot_tell_events_at_once, .signal = SIGABRT)
     tell(change_begin(&harness.central->changes));
     tell(change_begin(&harness.central->changes));
 }
+
+Test(changes, what_the_store_never_takes_does_not_hold_up_a_stop)
+{
+    struct change *change = change_of_a_job();
+
+    tell(change);
+    change_commit(change, CHANGE_MUST, "a", done);
+    harness_run_until(all_durable, NULL);
+    change = change_of_a_job();
+    tell(change)->sequence = 1; /* which was used */
+    change_commit(change, CHANGE_MUST, "b", done);
+    change_commit(change_of_a_job(), CHANGE_MUST, "c", done);
+    cr_assert_str_eq(heard, "a=0 ");
+
+    char expected[64];
+    harness_close();
+    snprintf(expected, sizeof expected, "a=0 b=%d c=0 ", -EINVAL);
+    cr_assert_str_eq(heard, expected);
+    harness_open(0);
+}

@@ -227,3 +227,114 @@ Test(service, what_is_escaped_once_is_read_as_the_order)
 
     cr_assert_not_null(strstr(reply.body, "JobFormatInvalidFaultType"));
 }
+
+/* ---- orders at the limit ---- */
+
+/* Submits an order whose only odd part is `more`, `count` times. */
+static struct reply submit_large(const char *more, uint32_t count)
+{
+    struct text_builder content = {0};
+    struct text_builder order = {0};
+
+    text_add_string(&order, "<Order><Operation>Push</Operation>"
+                            "<RemoteLocation><System><Address>127.0.0.1"
+                            "</Address><Port>1</Port></System>"
+                            "</RemoteLocation><LocalLocation><Files>"
+                            "<Path>a</Path>");
+    for (uint32_t i = 0; i < count; i++)
+        text_add_string(&order, more);
+    text_add_string(&order, "</Files></LocalLocation></Order>");
+    text_add_string(&content, "<job:SubmitRequest><Type>Aspera.IScpTransfer"
+                              "</Type><Definition><![CDATA[");
+    text_add(&content, text_built(&order));
+    text_add_string(&content, "]]></Definition></job:SubmitRequest>");
+    struct reply reply = harness_call(content.data);
+    text_builder_free(&content);
+    text_builder_free(&order);
+    return reply;
+}
+
+static bool all_durable(void *user)
+{
+    (void)user;
+    return harness.central->changes.first == NULL &&
+           harness.central->jobs.active_count == 0;
+}
+
+Test(service, an_order_of_many_paths_is_taken_and_told)
+{
+    struct reply reply = submit_large(
+        "<Path>a path of a usual length, some hundred and twenty bytes, with "
+        "folders/and/names/as/people/have/them/in/their/projects</Path>",
+        45000);
+    cr_assert_eq(reply.status, 200, "%.300s", reply.body);
+    harness_run_until(all_durable, NULL);
+    cr_assert_eq(harness.central->changes.stored_sequence, 6);
+}
+
+Test(service, an_order_that_grows_beyond_an_event_when_shown_is_refused)
+{
+    /* Each > is one byte here and four in a notification. */
+    struct reply reply =
+        submit_large("<Path>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>"
+                     ">>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>></Path>",
+                     60000);
+    cr_assert_eq(reply.status, 500);
+    cr_assert_not_null(strstr(reply.body, "too large"), "%.300s", reply.body);
+    cr_assert_eq(harness.central->jobs.active_count, 0);
+    cr_assert_eq(harness.central->jobs.work_bytes, 0);
+    cr_assert_null(harness.central->sessions.newest);
+}
+
+/* ---- clients that leave ---- */
+
+static bool one_call(void *user)
+{
+    (void)user;
+    return harness.central->service.call_count == 1;
+}
+
+static bool no_call(void *user)
+{
+    (void)user;
+    return harness.central->service.call_count == 0;
+}
+
+static void left(struct http_call *call, const struct http_call_result *result)
+{
+    cr_assert_eq(result->error, HTTP_CALL_CANCELLED);
+    *(bool *)call->user = true;
+}
+
+static bool is_true(void *user)
+{
+    return *(bool *)user;
+}
+
+Test(service, a_submit_whose_client_left_is_still_a_job)
+{
+    char url[128];
+    char address[ADDRESS_TEXT_BYTES];
+    bool gone = false;
+    struct http_call call = {.user = &gone};
+    struct http_call_request request = {
+        .method = HTTP_METHOD_POST,
+        .content_type = text_of("text/xml"),
+        .body = text_of(ENVELOPE(
+            "<j:SubmitRequest xmlns:j='urn:Aspera:XML:JobNET:2006/01:Types'>"
+            "<Type>Aspera.IScpTransfer</Type><Definition><![CDATA[" ORDER(
+                "") "]]></Definition></j:SubmitRequest>")),
+    };
+    struct address soap = central_soap_address(harness.central);
+
+    address_format(&soap, address);
+    snprintf(url, sizeof url, "http://%s" TRANSFER, address);
+    cr_assert_eq(http_url_parse(text_of(url), &request.url), HTTP_URL_GOOD);
+    http_call_start(&harness.client, &call, &request, left);
+    harness_run_until(one_call, NULL);
+    http_call_cancel(&call);
+    harness_run_until(is_true, &gone);
+    harness_run_until(no_call, NULL);
+
+    cr_assert_eq(harness.central->jobs.by_uuid.count, 1);
+}
