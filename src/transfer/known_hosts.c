@@ -85,6 +85,36 @@ static int find_in(int fd, const char *name, struct fingerprint *fingerprint)
     return ret;
 }
 
+/* Whether the last line has no end, as an editor or a full disk leaves it: what
+ * is added behind it would become a part of it.  1, 0 or -errno. */
+static int is_line_open(int fd)
+{
+    off_t size_bytes = lseek(fd, 0, SEEK_END);
+    char last;
+
+    if (size_bytes < 0)
+        return -errno;
+    if (size_bytes == 0)
+        return 0;
+    if (pread(fd, &last, 1, size_bytes - 1) != 1)
+        return -EIO;
+    return last != '\n';
+}
+
+static int add_line(int fd, const char *name, struct fingerprint fingerprint)
+{
+    char digest[FINGERPRINT_TEXT_BYTES + 1];
+    int line_open = is_line_open(fd);
+
+    if (line_open < 0)
+        return line_open;
+    fingerprint_format(fingerprint, digest);
+    if (dprintf(fd, "%s%s%s\n", line_open ? "\n" : "", name, digest) < 0 ||
+        fsync(fd) != 0)
+        return -errno;
+    return 0;
+}
+
 int known_hosts_find(const char *path, struct text host, uint16_t port,
                      struct fingerprint *fingerprint)
 {
@@ -104,7 +134,6 @@ int known_hosts_add(const char *path, struct text host, uint16_t port,
                     struct fingerprint fingerprint)
 {
     char name[NAME_BYTES];
-    char digest[FINGERPRINT_TEXT_BYTES + 1];
     struct fingerprint found;
     int ret = -EINVAL;
 
@@ -120,11 +149,8 @@ int known_hosts_add(const char *path, struct text host, uint16_t port,
     ret = find_in(fd, name, &found);
     if (ret == 1)
         ret = fingerprint_equal(found, fingerprint) ? 0 : -EEXIST;
-    else if (ret == 0) {
-        fingerprint_format(fingerprint, digest);
-        if (dprintf(fd, "%s%s\n", name, digest) < 0 || fsync(fd) != 0)
-            ret = -errno;
-    }
+    else if (ret == 0)
+        ret = add_line(fd, name, fingerprint);
 
 close_fd:
     close(fd); /* gives the lock back, too */
