@@ -38,7 +38,7 @@ enum change_need {
 typedef void (*change_done_fn)(void *user, int result);
 typedef void (*change_told_fn)(void *owner, const struct store_event *event);
 
-/* All fields are private but the two sequences. */
+/* All fields are private but those that are marked. */
 struct changes {
     struct loop *loop;
     struct store *store;
@@ -49,7 +49,7 @@ struct changes {
     struct change *open;   /* the change that is being told events */
     uint32_t flying_count; /* of the first ones, in one transaction */
     uint32_t single_count; /* of the first ones, to be tried alone */
-    bool failing;
+    bool failing; /* read only: the store takes nothing at the moment */
     bool stopping;
     struct loop_timer retry;
     change_told_fn told;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "central/api.h"
 #include "central/context.h"
 #include "http/fields.h"
@@ -306,6 +307,18 @@ static void on_body(void *owner, struct http_exchange *exchange,
     api_fault(&call->api, &call->reader.fault);
 }
 
+/* The body decides what is done; that the header said something else is worth
+ * a line to who looks for the reason (clients send it wrong, or not at all). */
+static void look_at_action(const struct http_head *head,
+                           enum soap_operation operation)
+{
+    const struct soap_operation_row *row = &soap_operations[operation];
+
+    if (head->soap_action.size_bytes > 0 &&
+        !text_is(head->soap_action, row->action))
+        LOG(soap_other_action, row->name);
+}
+
 static void end_call(struct service_call *call)
 {
     struct soap_reader *reader = &call->reader;
@@ -316,6 +329,7 @@ static void end_call(struct service_call *call)
         return;
     }
     CHECK(reader->result == SOAP_READER_DONE);
+    look_at_action(call->exchange->head, reader->operation);
     call->state = CALL_HANDLING;
     call->api.operation = reader->operation;
     call->api.request = reader->message;

@@ -43,12 +43,15 @@ static void second_fired(struct loop_timer *timer)
 {
     struct central *central = OWNER_OF(timer, struct central, second);
     struct change *change = change_begin(&central->changes);
+    /* While the disk takes nothing, what waits for it must not pile up. */
+    bool counts = !central->changes.failing;
     struct session *session = central->sessions.newest;
 
     for (; session != NULL; session = session->older) {
         if (session->transfer == NULL)
             continue;
-        count_session(session, change);
+        if (counts)
+            count_session(session, change);
         if (subscriptions_wants_statistics(central->subscriptions,
                                            session->uuid))
             tell_statistics(central, session);
