@@ -219,6 +219,15 @@ static void send_event(struct subscription *subscription,
     send_body(subscription, event->body);
 }
 
+/* Nothing of interest lies between the cursor and `sequence`. */
+static void pass_over(struct subscription *subscription, uint64_t sequence)
+{
+    if (sequence > subscription->owner->newest)
+        sequence = subscription->owner->newest;
+    if (sequence > subscription->cursor)
+        subscription->cursor = sequence;
+}
+
 static void read_done(void *user, struct store_rows *rows)
 {
     struct subscription *subscription = user;
@@ -232,10 +241,10 @@ static void read_done(void *user, struct store_rows *rows)
     } else {
         subscription->rows = rows;
         subscription->rows_used = 0;
-        /* With less than was asked for, nothing of interest lies between the
-         * last row and what the query could see. */
-        if (rows->count == 0 && rows->sequence > subscription->cursor)
-            subscription->cursor = rows->sequence;
+        /* Nothing of interest lies between the cursor and what the query
+         * could see, as far as the loop knows of it. */
+        if (rows->count == 0)
+            pass_over(subscription, rows->sequence);
     }
     subscription_run(subscription);
 }
@@ -256,13 +265,17 @@ static void read_store(struct subscription *subscription)
                        SUBSCRIPTION_READ_EVENTS, subscription, read_done);
 }
 
-/* Rows that the store gave are used up first: they are the oldest. */
+/* Rows that the store gave are used up first: they are the oldest.  The reader
+ * may see an event a moment before the loop hears that it is durable: nobody is
+ * told of it before queries show its effect. */
 static const struct store_event *next_row(struct subscription *subscription)
 {
     while (subscription->rows != NULL &&
            subscription->rows_used < subscription->rows->count) {
         const struct store_event *event =
             &subscription->rows->events[subscription->rows_used++];
+        if (event->sequence > subscription->owner->newest)
+            break;
         /* Topics may have been taken off since. */
         if (event->sequence > subscription->cursor &&
             event_interests(&subscription->interest, event))
@@ -305,7 +318,7 @@ static enum step step_reading(struct subscription *subscription)
         event = recent_next(&subs->recent, subscription->cursor,
                             &subscription->interest);
         if (event == NULL)
-            subscription->cursor = subs->newest;
+            pass_over(subscription, subs->newest);
     }
     if (event != NULL) {
         send_event(subscription, event);
