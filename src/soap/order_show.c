@@ -37,8 +37,10 @@ static const char *unsupported_value(const struct order_row *row,
             return NULL;
         break;
     case ORDER_KIND_NUMBER:
+        /* 0 asks for nothing in every row: no age, no capacity, no retry. */
         if (row->support != ORDER_DEFAULT_ONLY ||
-            *(const int64_t *)place == row->otherwise)
+            *(const int64_t *)place == row->otherwise ||
+            *(const int64_t *)place == 0)
             return NULL;
         snprintf(shown, SHOWN_BYTES_MAX + 1, "%lld",
                  (long long)*(const int64_t *)place);

@@ -233,7 +233,7 @@ const char *harness_order(uint16_t port)
              "<Files><Path>/in</Path></Files></RemoteLocation>"
              "<LocalLocation><Files><Path>source</Path></Files>"
              "</LocalLocation>"
-             "<RetryParameters><Count>2</Count></RetryParameters>"
+             "<RetryParameters><Count>0</Count></RetryParameters>"
              "<PrivateData><Key>mine</Key></PrivateData></Order>",
              port);
     return order;

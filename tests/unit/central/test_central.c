@@ -82,7 +82,7 @@ Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
                      "10000000");
     cr_assert_str_eq(harness_element(reply.body, "EncryptionCipher", 0),
                      "AES-128");
-    cr_assert_str_eq(harness_element(reply.body, "JobMaxRetries", 0), "2");
+    cr_assert_str_eq(harness_element(reply.body, "JobMaxRetries", 0), "0");
     cr_assert_str_eq(harness_element(reply.body, "PrivateKey", 0), "mine");
     cr_assert_str_eq(harness_element(reply.body, "SourcePath", 0), "source");
     cr_assert_str_eq(harness_element(reply.body, "DestinationPath", 0), "/in");

@@ -220,6 +220,12 @@ Test(order, refuses_by_name_what_is_not_built_yet)
          "RateParameters/TargetRateAsPercent=Yes is not supported yet"},
         {"<RateParameters><Priority>1</Priority></RateParameters>",
          "RateParameters/Priority=1 is not supported yet"},
+        {"<RetryParameters><Count>5</Count></RetryParameters>",
+         "RetryParameters/Count=5 is not supported yet"},
+        {"<RetryParameters><Count>0</Count></RetryParameters>", NULL},
+        {"<RetryParameters><BaseInterval>1</BaseInterval>"
+         "</RetryParameters>",
+         "RetryParameters/BaseInterval=1 is not supported yet"},
         {"<RateParameters><Priority>2</Priority></RateParameters>", NULL},
         {"<FileParameters><Overwrite>Older</Overwrite></FileParameters>",
          "FileParameters/Overwrite=Older is not supported yet"},
