@@ -97,8 +97,7 @@ static void add_fasp(const struct transfer_session *session,
 {
     if (session->sender != NULL) {
         struct fasp_sender_statistics fasp;
-        fasp_sender_statistics(session->sender,
-                               clock_mono_ns(), &fasp);
+        fasp_sender_statistics(session->sender, clock_mono_ns(), &fasp);
         stats->bytes_lost = fasp.lost_bytes;
         stats->rtt_us = (uint32_t)(fasp.rtt_ns / 1000);
         stats->network_delay_us = (uint32_t)(fasp.queue_ns / 1000);

@@ -33,9 +33,8 @@ void session_say(struct transfer_session *session,
 void session_say_end(struct transfer_session *session)
 {
     struct control_message message = {
-        .type = session->running_ns != 0 || session->is_client
-                    ? CONTROL_ABORT
-                    : CONTROL_REFUSE,
+        .type = session->running_ns != 0 || session->is_client ? CONTROL_ABORT
+                                                               : CONTROL_REFUSE,
         .failure = {.error = session->error,
                     .text = text_of(session->error_text)},
     };

@@ -152,7 +152,10 @@ uint64_t sink_room_bytes(const struct sink *sink)
 
 uint64_t sink_disk_queue_ns(const struct sink *sink)
 {
-    return sink->writing_count * sink->written_ns_per_mb;
+    /* The one that is being written does not wait. */
+    uint32_t waiting = sink->writing_count > 0 ? sink->writing_count - 1 : 0;
+
+    return waiting * sink->written_ns_per_mb;
 }
 
 /* ---- jobs ---- */

@@ -187,6 +187,7 @@ static void block_load_done(struct loop_work *work)
     }
     if (block->held_count > 0) {
         block->state = SOURCE_HELD;
+        source->held_count++;
         return;
     }
     file_reader_result_reset(&block->result);
@@ -322,10 +323,15 @@ void source_turn(struct source *source, uint64_t catalogue_delivered,
     drop_delivered(source, data_delivered);
     drop_batches(source, catalogue_delivered);
 
-    if (source->wanted != NO_BLOCK &&
-        source->wanted * BLOCK_BYTES < source->front)
-        load_block(source, source->wanted); /* a repeat's */
+    /* What the receiver skips is delivered without having been asked for. */
+    if (source->front < data_delivered)
+        source->front = data_delivered;
     uint64_t front = source->front / BLOCK_BYTES;
+    if (source->wanted != NO_BLOCK) {
+        load_block(source, source->wanted);
+        if (source->wanted > front)
+            front = source->wanted;
+    }
     for (uint32_t i = 0; i <= source->ahead; i++) {
         if (!load_block(source, front + i))
             break;
@@ -350,13 +356,12 @@ struct scan_file *source_file(struct source *source, uint64_t file_id,
     return &at->files[file_id - at->file_id];
 }
 
-/* Lets go of a block that was held for this file. */
+/* Lets go of the blocks that were held for this file. */
 static void release_held(struct source *source, uint64_t file_id)
 {
-    for (uint64_t i = source->lowest;
-         i <= source->front / BLOCK_BYTES + SOURCE_AHEAD_MAX; i++) {
-        struct source_block *block = find_block(source, i);
-        if (block == NULL || block->state != SOURCE_HELD)
+    for (uint32_t i = 0; i < SOURCE_RING && source->held_count > 0; i++) {
+        struct source_block *block = &source->blocks[i];
+        if (block->state != SOURCE_HELD)
             continue;
         const struct file_reader_result *result = &block->result;
         for (uint32_t at = 0; at < result->failure_count; at++) {
@@ -365,6 +370,7 @@ static void release_held(struct source *source, uint64_t file_id)
         }
         if (block->held_count == 0) {
             file_reader_result_reset(&block->result);
+            source->held_count--;
             release_block(block);
         }
     }

@@ -96,6 +96,7 @@ struct source {
     uint64_t wanted;    /* block asked for in vain; UINT64_MAX = none */
     uint64_t lowest;    /* no block below this one is in memory */
     uint32_t block_count;
+    uint32_t held_count; /* blocks */
     uint32_t busy_count; /* jobs */
     uint32_t ahead;      /* blocks to read ahead */
     struct source_block blocks[SOURCE_RING];
