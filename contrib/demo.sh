@@ -93,7 +93,7 @@ cat >"$work/order.xml" <<ORDER
     <Files><Path>/</Path></Files>
   </RemoteLocation>
   <LocalLocation><Files><Path>/tape</Path></Files></LocalLocation>
-  <RateParameters><Policy>Fair</Policy><TargetRate>10000000</TargetRate></RateParameters>
+  <RateParameters><Policy>Fair</Policy><TargetRate>1000000</TargetRate></RateParameters>
   <SecurityParameters>
     <EncryptionCipher>AES-128</EncryptionCipher>
     <SSHFingerprint>$archive_fingerprint</SSHFingerprint>

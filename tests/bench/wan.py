@@ -65,6 +65,8 @@ def main(ferry, wan, *cells):
              "100", "--name", f"ferry{os.getpid() % 10000}", "--for", "300",
              "--", sys.executable, __file__, "--inside", ferry, cell],
             stderr=subprocess.DEVNULL)
+        if done.returncode != 0:
+            print(done.stderr.strip().splitlines()[0:3], flush=True)
         worst = max(worst, done.returncode)
     return worst
 
