@@ -22,8 +22,8 @@ struct fasp_cipher {
     /* Writes `plain_bytes` sealed bytes and the tag to `out`, which does not
      * overlap `plain`.  `aad` is authenticated as it stands. */
     void (*seal)(void *context, uint64_t number, const uint8_t *aad,
-                 uint32_t aad_bytes, const uint8_t *plain,
-                 uint32_t plain_bytes, uint8_t *out);
+                 uint32_t aad_bytes, const uint8_t *plain, uint32_t plain_bytes,
+                 uint8_t *out);
 
     /* Opens `sealed_bytes`, the tag included (so 16 or more), into `out`,
      * which does not overlap.  Returns false when the tag does not fit; `out`

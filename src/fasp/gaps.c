@@ -120,9 +120,8 @@ static bool declare_oldest(struct gaps *gaps)
  * declared now, because afterwards nobody knows what of them came. */
 static bool make_way(struct gaps *gaps, uint64_t number)
 {
-    uint64_t floor = number >= GAPS_WINDOW_BITS
-                         ? number + 1 - GAPS_WINDOW_BITS
-                         : 0;
+    uint64_t floor =
+        number >= GAPS_WINDOW_BITS ? number + 1 - GAPS_WINDOW_BITS : 0;
 
     while (gaps->open.count > 0 && queue_at(&gaps->open, 0)->first < floor)
         if (!declare_oldest(gaps))

@@ -6,8 +6,7 @@
 #define FRACTION ((UINT64_C(1) << PACER_FRACTION_BITS) - 1)
 #define SPEND_BYTES_MAX (1u << 20)
 
-_Static_assert(BIT_NS_PER_BYTE_SEC / PACER_RATE_BPS_MIN
-                       << PACER_FRACTION_BITS <
+_Static_assert(BIT_NS_PER_BYTE_SEC / PACER_RATE_BPS_MIN << PACER_FRACTION_BITS <
                    (UINT64_MAX - FRACTION) / SPEND_BYTES_MAX,
                "the cost of the largest burst must fit 64 bits at any rate");
 

@@ -47,14 +47,13 @@ bool fasp_packet_connection(const uint8_t *data, uint32_t size_bytes,
 
 uint32_t fasp_packet_write(const struct fasp_packet *packet, uint8_t *out)
 {
-    bool has_data = packet->type == FASP_PACKET_DATA ||
-                    packet->type == FASP_PACKET_PROBE;
+    bool has_data =
+        packet->type == FASP_PACKET_DATA || packet->type == FASP_PACKET_PROBE;
     struct bytes_writer writer = bytes_write_to(out, FASP_DATA_HEADER_BYTES);
 
     bytes_put_u8(&writer, (uint8_t)packet->type);
-    bytes_put_u8(&writer, packet->type == FASP_PACKET_DATA
-                              ? (uint8_t)packet->space
-                              : 0);
+    bytes_put_u8(&writer,
+                 packet->type == FASP_PACKET_DATA ? (uint8_t)packet->space : 0);
     bytes_put_u32(&writer, packet->connection);
     bytes_put_u48(&writer, packet->number);
     if (has_data) {

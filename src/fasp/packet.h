@@ -50,7 +50,8 @@ enum fasp_space {
 #define FASP_DATAGRAM_BYTES_IPV4 1472u
 #define FASP_DATAGRAM_BYTES_IPV6 1452u
 #define FASP_DATAGRAM_BYTES_MIN 1232u /* IPv6's least MTU, 1280, less 48 */
-#define FASP_DATAGRAM_BYTES_MAX 8948u /* jumbo frames, with room for tunnels */
+#define FASP_DATAGRAM_BYTES_MAX 8948u /* jumbo frames, with room for tunnels \
+                                       */
 
 /* What IPv4 and UDP add on the wire.  Rates and budgets count it, also over
  * IPv6 (20 more there), so that both ends count alike. */

@@ -69,8 +69,8 @@ bool pieces_have_room(struct pieces *pieces)
     for (uint64_t i = pieces->head; i < pieces->tail; i++)
         ring[i & (room - 1)] = *pieces_at(pieces, i);
     for (uint32_t i = 0; i < pieces->repeats_count; i++)
-        repeats[i] = pieces->repeats[(pieces->repeats_head + i) &
-                                     (pieces->room - 1)];
+        repeats[i] =
+            pieces->repeats[(pieces->repeats_head + i) & (pieces->room - 1)];
     free(pieces->ring);
     free(pieces->repeats);
     pieces->ring = ring;

@@ -167,9 +167,8 @@ static bool insert(struct ranges *ranges, struct spot spot, struct range range)
         if (upper == NULL)
             return false;
         /* Data comes in order: at the end of all, full leaves stay full. */
-        uint32_t kept = spot.item == RANGES_LEAF_COUNT
-                            ? RANGES_LEAF_COUNT
-                            : RANGES_LEAF_COUNT / 2;
+        uint32_t kept = spot.item == RANGES_LEAF_COUNT ? RANGES_LEAF_COUNT
+                                                       : RANGES_LEAF_COUNT / 2;
         upper->count = leaf->count - kept;
         memcpy(upper->items, &leaf->items[kept],
                upper->count * sizeof leaf->items[0]);

@@ -14,8 +14,7 @@
 
 bool fasp_rates_supported(const struct fasp_rates *rates)
 {
-    if (rates->policy != FASP_POLICY_FIXED &&
-        rates->policy != FASP_POLICY_FAIR)
+    if (rates->policy != FASP_POLICY_FIXED && rates->policy != FASP_POLICY_FAIR)
         return false;
     return rates->target_bps <= FASP_RATE_BPS_MAX &&
            rates->cap_bps <= FASP_RATE_BPS_MAX &&
@@ -134,8 +133,8 @@ static void take_delays(struct rate *rate, const struct rate_report *report)
 
     if (report->fresh)
         rate->queue_s = rate_larger(owd_s - rate->base_s, 0);
-    rate->queue_s = rate_larger(rate->queue_s,
-                                (double)report->disk_queue_ns * 1e-9);
+    rate->queue_s =
+        rate_larger(rate->queue_s, (double)report->disk_queue_ns * 1e-9);
     if (rate->queue_s < RATE_QUEUE_S_MIN)
         rate->queue_s = 0;
 }
@@ -143,16 +142,15 @@ static void take_delays(struct rate *rate, const struct rate_report *report)
 /* D of the last reports, over about B/8. */
 static void take_recent(struct rate *rate, const struct rate_report *report)
 {
-    double span_s =
-        (double)(report->rx_time_us - rate->recent_rx_us) * 1e-6;
+    double span_s = (double)(report->rx_time_us - rate->recent_rx_us) * 1e-6;
 
     if (rate->recent_rx_us != 0 &&
         span_s < rate_larger(rate->trip_s / 8, 0.001))
         return;
     if (rate->recent_rx_us != 0)
-        rate->recent = (double)(report->delivered_bytes -
-                                rate->recent_delivered_bytes) /
-                       span_s;
+        rate->recent =
+            (double)(report->delivered_bytes - rate->recent_delivered_bytes) /
+            span_s;
     rate->recent_rx_us = report->rx_time_us;
     rate->recent_delivered_bytes = report->delivered_bytes;
 }
@@ -189,9 +187,8 @@ static bool is_round_over(const struct rate *rate,
                           const struct rate_report *report)
 {
     double age_s = (double)(report->now_ns - rate->round.begin_ns) * 1e-9;
-    double length_s = rate->state == RATE_START
-                          ? 1.25 * rate->trip_s + 0.003
-                          : rate->trip_s + rate->queue_s;
+    double length_s = rate->state == RATE_START ? 1.25 * rate->trip_s + 0.003
+                                                : rate->trip_s + rate->queue_s;
     double jump_s = rate_larger(rate->trip_s / 2, 0.02);
 
     length_s = rate_smaller(rate_larger(length_s, ROUND_S_MIN), ROUND_S_MAX);
@@ -210,8 +207,7 @@ static void end_round(struct rate *rate, const struct rate_report *report)
         .span_s = span_s,
         .queue_s = round->queue_s_sum / round->reports,
         .delivered =
-            (double)(report->delivered_bytes - round->delivered_bytes) /
-            span_s,
+            (double)(report->delivered_bytes - round->delivered_bytes) / span_s,
         .loss = {(double)(report->judged - round->judged),
                  (double)(report->lost - round->lost),
                  (double)(report->runs - round->runs)},
@@ -220,8 +216,7 @@ static void end_round(struct rate *rate, const struct rate_report *report)
     rate->delivered = result.delivered;
     rate->delivered_hi =
         rate_larger(result.delivered, 0.9 * rate->delivered_hi);
-    rate->arriving =
-        rate->delivered_hi / rate_larger(0.5, 1 - rate->path_loss);
+    rate->arriving = rate->delivered_hi / rate_larger(0.5, 1 - rate->path_loss);
     window_add(&rate->now_window, &result.loss, 400);
     window_add(&rate->long_window, &result.loss,
                rate_larger(3200, 8 * result.loss.judged));

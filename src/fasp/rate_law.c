@@ -32,8 +32,7 @@ static double queue_asked(const struct rate *rate, double delivered)
     double a = A1_BYTES * sqrt(delivered / A1_RATE);
 
     a = rate_larger(a, A_DATAGRAMS_MIN * rate->mss);
-    return rate_larger(a,
-                       rate_smaller(rate->sigma_s, SIGMA_S_MAX) * delivered);
+    return rate_larger(a, rate_smaller(rate->sigma_s, SIGMA_S_MAX) * delivered);
 }
 
 static void finish_start(struct rate *rate)
@@ -48,8 +47,7 @@ static void finish_start(struct rate *rate)
     }
     if (delivered > 0)
         rate->budget = rate_smaller(
-            rate->budget,
-            delivered / (1 - rate->path_loss) * rate->trip_s + a);
+            rate->budget, delivered / (1 - rate->path_loss) * rate->trip_s + a);
     rate->budget = rate_larger(rate->budget, A_DATAGRAMS_MIN * rate->mss);
     rate->d_max = rate_larger(rate->delivered, delivered);
     rate->a = a;
@@ -72,8 +70,8 @@ void rate_start_report(struct rate *rate, double now_s)
 
 void rate_start_round(struct rate *rate, const struct rate_result *result)
 {
-    double excess = rate_share(&rate->now_window) -
-                    rate_margin(&rate->now_window);
+    double excess =
+        rate_share(&rate->now_window) - rate_margin(&rate->now_window);
     bool flat = result->delivered < 1.2 * rate->start_delivered;
 
     if (!rate->limited) {
@@ -98,10 +96,9 @@ static void judge_loss(struct rate *rate)
     const struct rate_window *lasting = &rate->long_window;
     double least = rate->path_loss + rate->path_loss_margin;
 
-    rate->excess = rate_larger(
-        0, rate_share(now) - rate_margin(now) - least);
-    rate->excess_long = rate_larger(
-        0, rate_share(lasting) - rate_margin(lasting) - least);
+    rate->excess = rate_larger(0, rate_share(now) - rate_margin(now) - least);
+    rate->excess_long =
+        rate_larger(0, rate_share(lasting) - rate_margin(lasting) - least);
     if (rate->excess_long < EXCESS_LONG_MIN)
         rate->excess_long = 0;
     if (rate_share(lasting) + rate_margin(lasting) < rate->path_loss)
@@ -143,8 +140,7 @@ static void cut(struct rate *rate, const struct rate_result *result)
     if ((rate->excess > 0 || lasting) && result->now_s >= rate->cut_next_s) {
         double least = rate_smaller(rate_smaller(rate->a_cap, rate->a),
                                     result->queue_s * result->delivered);
-        rate->cut_next_s =
-            result->now_s + (rate->excess > 0 ? 1 : 8) * round_s;
+        rate->cut_next_s = result->now_s + (rate->excess > 0 ? 1 : 8) * round_s;
         rate->now_window = (struct rate_window){0};
         rate->a_cap = rate_larger(A_DATAGRAMS_MIN * rate->mss, CUT * least);
     } else if (rate->a_cap < INFINITY) {
@@ -174,8 +170,7 @@ static double grow(struct rate *rate, const struct rate_result *result,
     if (rate->low_rounds >= 6 && rate->low_rounds % 2 == 0 &&
         result->now_s >= rate->probe_next_s) {
         uint32_t step = (rate->low_rounds - 6) / 2;
-        wanted = rate_larger(wanted,
-                             rate->budget * steps[step < 4 ? step : 4]);
+        wanted = rate_larger(wanted, rate->budget * steps[step < 4 ? step : 4]);
     }
     return wanted;
 }
@@ -194,8 +189,7 @@ static void notice_longer_path(struct rate *rate, double queue_s, double a_s)
         rate->steady_rounds = 0;
         return;
     }
-    if (++rate->steady_rounds < 6 ||
-        rate->budget > 0.6 * rate->steady_budget)
+    if (++rate->steady_rounds < 6 || rate->budget > 0.6 * rate->steady_budget)
         return;
     for (int i = 0; i < RATE_BUCKETS; i++)
         rate->buckets[i] = (struct rate_bucket){0};
@@ -238,8 +232,8 @@ void rate_run_round(struct rate *rate, const struct rate_result *result)
     double most = rate->limited
                       ? rate->budget
                       : 1.5 * delivered / open * (trip + queue) + rate->a;
-    rate->budget = rate_larger(A_DATAGRAMS_MIN * rate->mss,
-                               rate_smaller(wanted, most));
+    rate->budget =
+        rate_larger(A_DATAGRAMS_MIN * rate->mss, rate_smaller(wanted, most));
     notice_longer_path(rate, queue,
                        delivered > 0 ? rate->a / delivered : INFINITY);
 }

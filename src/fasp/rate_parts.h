@@ -31,8 +31,8 @@ static inline double rate_margin(const struct rate_window *window)
         return 1;
     double run = window->runs > 0 ? window->lost / window->runs : 1;
     double share = rate_share(window);
-    return 3 * sqrt((run < 1 ? 1 : run) *
-                    (share + 1 / window->judged) / window->judged);
+    return 3 * sqrt((run < 1 ? 1 : run) * (share + 1 / window->judged) /
+                    window->judged);
 }
 
 static inline double rate_larger(double left, double right)

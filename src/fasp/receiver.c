@@ -8,8 +8,7 @@
 #define RTT_UNKNOWN_NS UINT64_C(100000000)
 
 struct fasp_receiver *
-fasp_receiver_open(const struct fasp_receiver_options *options,
-                   uint64_t now_ns)
+fasp_receiver_open(const struct fasp_receiver_options *options, uint64_t now_ns)
 {
     CHECK(options->datagram_bytes >= FASP_DATAGRAM_BYTES_MIN);
     CHECK(options->datagram_bytes <= FASP_DATAGRAM_BYTES_MAX);
@@ -49,10 +48,9 @@ static bool open_into(struct fasp_receiver *receiver,
                       uint32_t size_bytes, uint8_t *out)
 {
     const struct fasp_cipher *cipher = &receiver->options.cipher;
-    bool genuine = cipher->open(cipher->context, packet->number, data,
-                                packet->header_bytes,
-                                data + packet->header_bytes,
-                                size_bytes - packet->header_bytes, out);
+    bool genuine = cipher->open(
+        cipher->context, packet->number, data, packet->header_bytes,
+        data + packet->header_bytes, size_bytes - packet->header_bytes, out);
 
     if (!genuine)
         receiver->statistics.forged_packets++;
@@ -187,10 +185,10 @@ static enum fasp_taken take_data(struct fasp_receiver *receiver,
         return FASP_NONSENSE;
 
     uint64_t new_before = receiver->statistics.received_bytes;
-    bool stored = direct != NULL
-                      ? mark(receiver, packet->space, packet->place, size)
-                      : store(receiver, packet->space, packet->place, out,
-                              size);
+    bool stored =
+        direct != NULL
+            ? mark(receiver, packet->space, packet->place, size)
+            : store(receiver, packet->space, packet->place, out, size);
     if (!stored) {
         receiver->statistics.no_room_packets++;
         return FASP_NO_ROOM;
@@ -240,9 +238,8 @@ static bool fits(const struct fasp_packet *packet, uint32_t size_bytes)
 }
 
 enum fasp_taken fasp_receiver_datagram(struct fasp_receiver *receiver,
-                                       const uint8_t *data,
-                                       uint32_t size_bytes, uint64_t now_ns,
-                                       uint8_t *token)
+                                       const uint8_t *data, uint32_t size_bytes,
+                                       uint64_t now_ns, uint8_t *token)
 {
     struct fasp_packet packet;
 

@@ -61,9 +61,9 @@ struct fasp_receiver_statistics {
     uint64_t no_room_packets;
     uint64_t malformed_packets;
     uint64_t forged_packets;
-    uint64_t reports;       /* report datagrams written */
-    uint64_t rtt_ns;        /* as seen from here */
-    uint64_t received_bps;  /* lately, on the wire */
+    uint64_t reports;        /* report datagrams written */
+    uint64_t rtt_ns;         /* as seen from here */
+    uint64_t received_bps;   /* lately, on the wire */
     uint64_t last_packet_ns; /* when a genuine one came last; 0 = never */
 };
 
@@ -78,9 +78,8 @@ void fasp_receiver_close(struct fasp_receiver *receiver);
  * FASP_TAKEN_CHALLENGE and FASP_TAKEN_RESPONSE.  `now_ns` is when it came and
  * never falls from call to call. */
 enum fasp_taken fasp_receiver_datagram(struct fasp_receiver *receiver,
-                                       const uint8_t *data,
-                                       uint32_t size_bytes, uint64_t now_ns,
-                                       uint8_t *token);
+                                       const uint8_t *data, uint32_t size_bytes,
+                                       uint64_t now_ns, uint8_t *token);
 
 /* Nothing of `space` lies at or beyond `end`: data there is FASP_NONSENSE. */
 void fasp_receiver_limit(struct fasp_receiver *receiver, enum fasp_space space,

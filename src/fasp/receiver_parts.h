@@ -41,7 +41,7 @@ struct fasp_receiver {
 
     uint64_t delivered_bytes; /* on the wire */
     uint64_t late_bytes;
-    bool any; /* a datagram came */
+    bool any;  /* a datagram came */
     bool tail; /* the newest was empty: the sender has nothing new */
     uint32_t newest_time_us;
     uint64_t newest_ns;
@@ -58,7 +58,7 @@ struct fasp_receiver {
     struct report report;
     uint32_t parts;
     struct receiver_record records[RECEIVER_RECORDS];
-    uint64_t echoed; /* the highest report number that came back */
+    uint64_t echoed;        /* the highest report number that came back */
     uint64_t counted_bytes; /* delivered_bytes at the last report */
     double bytes_per_ns;    /* arriving, smoothed */
     uint64_t spacing_ns;    /* of data datagrams, smoothed; 0 = unknown */

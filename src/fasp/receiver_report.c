@@ -40,8 +40,7 @@ static uint64_t interval_ns(const struct fasp_receiver *receiver,
  * the least slack covers two of them. */
 static uint64_t slack_ns(const struct fasp_receiver *receiver)
 {
-    uint64_t slack =
-        receiver->rtt_ns / (receiver->gaps.reordered ? 8 : 32);
+    uint64_t slack = receiver->rtt_ns / (receiver->gaps.reordered ? 8 : 32);
 
     if (slack < SLACK_NS_MIN)
         slack = SLACK_NS_MIN;
@@ -60,7 +59,6 @@ static void measure_rate(struct fasp_receiver *receiver, uint64_t now_ns)
     double rate = (double)bytes / (double)span_ns;
     receiver->bytes_per_ns += (rate - receiver->bytes_per_ns) / 4;
     receiver->counted_bytes = receiver->delivered_bytes;
-
 }
 
 /* From arrival to arrival, so that a pause before the first does not count.
@@ -152,8 +150,8 @@ bool fasp_receiver_report(struct fasp_receiver *receiver, uint64_t now_ns,
 {
     const struct fasp_cipher *cipher = &receiver->options.cipher;
     struct report *report = &receiver->report;
-    uint32_t plain_bytes_max = receiver->options.datagram_bytes -
-                               FASP_HEADER_BYTES - FASP_TAG_BYTES;
+    uint32_t plain_bytes_max =
+        receiver->options.datagram_bytes - FASP_HEADER_BYTES - FASP_TAG_BYTES;
 
     CHECK(room_bytes >= receiver->options.datagram_bytes);
     if (!receiver->listing) {
@@ -164,9 +162,9 @@ bool fasp_receiver_report(struct fasp_receiver *receiver, uint64_t now_ns,
 
     count(receiver);
     /* The list is written first: what it covers stands before it. */
-    struct bytes_writer list = bytes_write_to(
-        receiver->scratch + REPORT_FIXED_BYTES,
-        plain_bytes_max - REPORT_FIXED_BYTES);
+    struct bytes_writer list =
+        bytes_write_to(receiver->scratch + REPORT_FIXED_BYTES,
+                       plain_bytes_max - REPORT_FIXED_BYTES);
     report->to = gaps_list(&receiver->gaps, report->from, &list);
     struct bytes_writer fixed =
         bytes_write_to(receiver->scratch, REPORT_FIXED_BYTES);
@@ -178,8 +176,7 @@ bool fasp_receiver_report(struct fasp_receiver *receiver, uint64_t now_ns,
         .connection = receiver->options.connection,
         .number = receiver->number,
     };
-    uint32_t plain_bytes =
-        REPORT_FIXED_BYTES + (uint32_t)bytes_written(&list);
+    uint32_t plain_bytes = REPORT_FIXED_BYTES + (uint32_t)bytes_written(&list);
     fasp_packet_write(&packet, buffer);
     cipher->seal(cipher->context, packet.number, buffer, FASP_HEADER_BYTES,
                  receiver->scratch, plain_bytes, buffer + FASP_HEADER_BYTES);

@@ -9,8 +9,8 @@
 #define RTT_UNKNOWN_NS (100 * MS)
 #define DECIDED_COUNT_MAX 4096u
 
-struct fasp_sender *
-fasp_sender_open(const struct fasp_sender_options *options, uint64_t now_ns)
+struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
+                                     uint64_t now_ns)
 {
     CHECK(options->datagram_bytes >= FASP_DATAGRAM_BYTES_MIN);
     CHECK(options->datagram_bytes <= FASP_DATAGRAM_BYTES_MAX);
@@ -112,8 +112,7 @@ bool fasp_sender_set_rates(struct fasp_sender *sender,
     return true;
 }
 
-void fasp_sender_pause(struct fasp_sender *sender, bool paused,
-                       uint64_t now_ns)
+void fasp_sender_pause(struct fasp_sender *sender, bool paused, uint64_t now_ns)
 {
     rate_pause(&sender->rate, paused);
     sender->due_ns = now_ns;
@@ -149,8 +148,7 @@ uint64_t sender_inflight(const struct fasp_sender *sender, uint64_t now_ns)
         trust_ns = sender->rtt_ns;
     if (since_ns > trust_ns)
         since_ns = trust_ns;
-    uint64_t came =
-        (uint64_t)(sender->rate.arriving * 1e-9 * (double)since_ns);
+    uint64_t came = (uint64_t)(sender->rate.arriving * 1e-9 * (double)since_ns);
     return reported > came ? reported - came : 0;
 }
 

@@ -100,8 +100,8 @@ struct fasp_sender_statistics {
 
 /* Returns NULL when memory is used up or the policy is not built
  * (fasp_rates_supported()). */
-struct fasp_sender *
-fasp_sender_open(const struct fasp_sender_options *options, uint64_t now_ns);
+struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
+                                     uint64_t now_ns);
 void fasp_sender_close(struct fasp_sender *sender);
 
 /* Says that `space` has bytes up to `end`, which never falls; `final` that it

@@ -26,18 +26,18 @@ static void decide(struct fasp_sender *sender, uint64_t number, bool lost)
         pieces_delivered(pieces, flight->piece);
         return;
     }
-    statistics->lost_bytes += flight->wire_bytes - FASP_WIRE_BYTES -
-                              FASP_DATA_OVERHEAD_BYTES;
+    statistics->lost_bytes +=
+        flight->wire_bytes - FASP_WIRE_BYTES - FASP_DATA_OVERHEAD_BYTES;
     pieces_lost(pieces, flight->piece);
 }
 
 /* Decides the numbers from `first` to `end`, all alike.  Those that an earlier
  * report decided are passed over without looking at each. */
-static void decide_all(struct fasp_sender *sender, uint64_t first,
-                       uint64_t end, bool lost)
+static void decide_all(struct fasp_sender *sender, uint64_t first, uint64_t end,
+                       bool lost)
 {
-    uint64_t number = first > sender->flights.oldest ? first
-                                                     : sender->flights.oldest;
+    uint64_t number =
+        first > sender->flights.oldest ? first : sender->flights.oldest;
 
     while (number < end) {
         struct range done = {.first = UINT64_MAX, .end = UINT64_MAX};
@@ -147,8 +147,7 @@ static bool is_possible(const struct fasp_sender *sender,
             report->judged >= last->judged && report->lost >= last->lost &&
             report->runs >= last->runs &&
             report->rx_time_us >= last->rx_time_us &&
-            report->delivered_bytes - report->late_bytes >=
-                sender->came_bytes);
+            report->delivered_bytes - report->late_bytes >= sender->came_bytes);
 }
 
 static enum fasp_taken take_report(struct fasp_sender *sender, uint64_t number,
@@ -210,8 +209,8 @@ enum fasp_taken fasp_sender_datagram(struct fasp_sender *sender,
         return FASP_MALFORMED;
     if (!window_is_new(&sender->reports, packet.number))
         return FASP_DUPLICATE;
-    if (!cipher->open(cipher->context, packet.number, data,
-                      packet.header_bytes, data + packet.header_bytes,
+    if (!cipher->open(cipher->context, packet.number, data, packet.header_bytes,
+                      data + packet.header_bytes,
                       size_bytes - packet.header_bytes, sender->scratch))
         return FASP_FORGED;
     sender->statistics.refused_packets--;

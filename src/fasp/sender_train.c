@@ -41,9 +41,8 @@ static uint32_t next_seen(struct fasp_sender *sender)
 
     if (turn % 2 == 0 || sender->seen_count == 0)
         return (uint32_t)sender->report_number;
-    uint32_t known = sender->seen_count < SENDER_SEEN_COUNT
-                         ? sender->seen_count
-                         : SENDER_SEEN_COUNT;
+    uint32_t known = sender->seen_count < SENDER_SEEN_COUNT ? sender->seen_count
+                                                            : SENDER_SEEN_COUNT;
     return sender->seen[turn / 2 % known];
 }
 
@@ -181,8 +180,7 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
     const struct fasp_source *source = &sender->options.source;
     struct pieces *pieces = &sender->spaces[space];
     uint64_t ready = pieces_ready(pieces);
-    uint32_t want =
-        sender->options.datagram_bytes - FASP_DATA_OVERHEAD_BYTES;
+    uint32_t want = sender->options.datagram_bytes - FASP_DATA_OVERHEAD_BYTES;
     struct load load = {.space = space, .place = pieces->next};
 
     if (ready == 0 || sender->waiting[space] || !pieces_have_room(pieces))
@@ -191,8 +189,8 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
         want = (uint32_t)ready;
     if (!fits(builder, FASP_DATA_OVERHEAD_BYTES + want))
         return false;
-    load.data = source->data(source->user, space, pieces->next, want,
-                             &load.size_bytes);
+    load.data =
+        source->data(source->user, space, pieces->next, want, &load.size_bytes);
     if (load.data == NULL) {
         sender->waiting[space] = true;
         return false;
@@ -286,9 +284,8 @@ static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
         interval = 50 * MS;
     uint64_t due = since + 2 * sender->rtt_ns + interval;
     if (due > builder->now_ns || !flights_have_room(&sender->flights)) {
-        sender->due_ns = due > builder->now_ns && due < until_free_ns
-                             ? due
-                             : until_free_ns;
+        sender->due_ns =
+            due > builder->now_ns && due < until_free_ns ? due : until_free_ns;
         return;
     }
     sender->nudge_ns = builder->now_ns;
@@ -320,8 +317,8 @@ static uint32_t allowance(const struct fasp_sender *sender, uint64_t now_ns,
     if (inflight + burst <= rate->budget_bytes)
         return (uint32_t)burst;
     if (inflight > 0 && rate->arriving > 0) {
-        double wait_s = (double)(inflight + burst - rate->budget_bytes) /
-                        rate->arriving;
+        double wait_s =
+            (double)(inflight + burst - rate->budget_bytes) / rate->arriving;
         *until_ns = now_ns + (uint64_t)(wait_s * 1e9) + 1000;
         if (*until_ns > sender->report_ns + sender->rtt_ns)
             *until_ns = UINT64_MAX; /* only a report helps */

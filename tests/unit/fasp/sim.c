@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sim_ends.h"
 
 #define TRACE_BYTES (1u << 20)
 #define BLOCK_BYTES (1u << 20)
@@ -24,130 +25,6 @@ struct sim_event {
     struct sim_blob *blob;
     bool back; /* to the sender */
 };
-
-/* ---- the cipher that does nothing ---- */
-
-/* The context is the flow: without content, bytes need not be moved. */
-static void null_seal(void *context, uint64_t number, const uint8_t *aad,
-                      uint32_t aad_bytes, const uint8_t *plain,
-                      uint32_t plain_bytes, uint8_t *out)
-{
-    const struct sim_flow *flow = context;
-
-    (void)number;
-    if (plain_bytes > 0 &&
-        (flow->options.content || aad_bytes == FASP_HEADER_BYTES))
-        memcpy(out, plain, plain_bytes);
-    /* A tag that knows the header is enough to tell a mix-up. */
-    memset(out + plain_bytes, aad[aad_bytes - 5], FASP_TAG_BYTES);
-}
-
-static bool null_open(void *context, uint64_t number, const uint8_t *aad,
-                      uint32_t aad_bytes, const uint8_t *sealed,
-                      uint32_t sealed_bytes, uint8_t *out)
-{
-    const struct sim_flow *flow = context;
-    uint32_t plain_bytes = sealed_bytes - FASP_TAG_BYTES;
-
-    (void)number;
-    if (flow->options.content || aad_bytes == FASP_HEADER_BYTES) {
-        memcpy(out, sealed, plain_bytes);
-        return sealed[plain_bytes] == aad[aad_bytes - 5];
-    }
-    return true;
-}
-
-/* ---- source and sink ---- */
-
-uint8_t sim_byte(enum fasp_space space, uint64_t place)
-{
-    uint64_t mixed = (place / 8 + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-    mixed ^= mixed >> 29;
-    return (uint8_t)((mixed >> place % 8 * 8) + (uint64_t)space);
-}
-
-static uint32_t until_block_end(const struct sim_flow *flow, uint64_t place,
-                                uint32_t bytes)
-{
-    uint64_t left = flow->options.block_bytes -
-                    place % flow->options.block_bytes;
-
-    return left < bytes ? (uint32_t)left : bytes;
-}
-
-static const uint8_t *source_data(void *user, enum fasp_space space,
-                                  uint64_t place, uint32_t want_bytes,
-                                  uint32_t *have_bytes)
-{
-    static const uint8_t nothing[FASP_DATAGRAM_BYTES_MAX];
-    struct sim_flow *flow = user;
-
-    if (flow->options.missing_ppm > 0 &&
-        random_below(&flow->sim->random, 1000000) <
-            flow->options.missing_ppm) {
-        if (flow->ready_ns == 0)
-            flow->ready_ns = flow->sim->now_ns + SIM_MS;
-        return NULL;
-    }
-    *have_bytes = until_block_end(flow, place, want_bytes);
-    return flow->options.content ? flow->source[space] + place : nothing;
-}
-
-static uint8_t *sink_place(void *user, enum fasp_space space, uint64_t place,
-                           uint32_t size_bytes, uint32_t *have_bytes,
-                           bool proven)
-{
-    static uint8_t nowhere[FASP_DATAGRAM_BYTES_MAX];
-    struct sim_flow *flow = user;
-
-    if (flow->no_room)
-        return NULL;
-    /* The first datagram of a block finds no memory until it is proven. */
-    if (!proven && place % flow->options.block_bytes == 0)
-        return NULL;
-    *have_bytes = until_block_end(flow, place, size_bytes);
-    if (!flow->options.content)
-        return nowhere;
-    CHECK(place + size_bytes <= flow->sink_bytes[space]);
-    return flow->sink[space] + place;
-}
-
-static void sink_arrived(void *user, enum fasp_space space, uint64_t place,
-                         uint32_t size_bytes)
-{
-    struct sim_flow *flow = user;
-
-    if (!flow->options.content)
-        return;
-    /* Turned over, so that a byte that arrives twice is wrong at the end. */
-    for (uint32_t i = 0; i < size_bytes; i++)
-        flow->sink[space][place + i] ^= 0xff;
-}
-
-static uint64_t space_bytes(const struct sim_flow *flow, enum fasp_space space)
-{
-    return space == FASP_SPACE_CATALOGUE ? flow->options.catalogue_bytes
-                                         : flow->options.data_bytes;
-}
-
-bool sim_flow_is_right(const struct sim_flow *flow)
-{
-    for (int i = 0; i < FASP_SPACE_COUNT; i++) {
-        enum fasp_space space = (enum fasp_space)i;
-        uint64_t bytes = space_bytes(flow, space);
-
-        if (fasp_receiver_contiguous(flow->receiver, space) != bytes ||
-            fasp_receiver_total(flow->receiver, space) != bytes)
-            return false;
-        for (uint64_t place = 0; place < bytes; place++) {
-            uint8_t wanted = sim_byte(space, place) ^ 0xff;
-            if (flow->sink[i][place] != wanted)
-                return false;
-        }
-    }
-    return true;
-}
 
 /* ---- events ---- */
 
@@ -219,10 +96,10 @@ static void trace(struct sim *sim, const char *what, uint64_t number,
 {
     if (sim->trace == NULL)
         return;
-    int size = snprintf(sim->trace + sim->trace_bytes,
-                        TRACE_BYTES - sim->trace_bytes,
-                        "[%7.3f] %s %llu%s\n", (double)sim->now_ns * 1e-6,
-                        what, (unsigned long long)number, more);
+    int size =
+        snprintf(sim->trace + sim->trace_bytes, TRACE_BYTES - sim->trace_bytes,
+                 "[%7.3f] %s %llu%s\n", (double)sim->now_ns * 1e-6, what,
+                 (unsigned long long)number, more);
     CHECK(size > 0 && (uint32_t)size < TRACE_BYTES - sim->trace_bytes);
     sim->trace_bytes += (uint32_t)size;
 }
@@ -282,9 +159,8 @@ static void send_there(struct sim *sim, struct sim_flow *flow,
 
     CHECK(fasp_packet_read(data, size_bytes, &packet));
     if (rate > 0) {
-        uint64_t start_ns = sim->link_free_ns > sim->now_ns
-                                ? sim->link_free_ns
-                                : sim->now_ns;
+        uint64_t start_ns =
+            sim->link_free_ns > sim->now_ns ? sim->link_free_ns : sim->now_ns;
         double queued = (double)(start_ns - sim->now_ns) * (double)rate / 8e9;
         if (queued + (double)wire_bytes > (double)sim->path.queue_bytes) {
             sim->dropped++;
@@ -336,12 +212,12 @@ static int64_t wall_us(const struct sim *sim)
 static void start_flow(struct sim_flow *flow)
 {
     struct sim *sim = flow->sim;
-    struct fasp_cipher cipher = {flow, null_seal, null_open};
+    struct fasp_cipher cipher = {flow, sim_seal, sim_open};
     struct fasp_sender_options sending = {
         .connection = 1,
         .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
         .cipher = cipher,
-        .source = {flow, source_data},
+        .source = {flow, sim_source_data},
         .rates = flow->options.rates,
         .rtt_ns = sim->path.there_ns + sim->path.back_ns,
     };
@@ -349,11 +225,11 @@ static void start_flow(struct sim_flow *flow)
         .connection = 2,
         .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
         .cipher = cipher,
-        .sink = {flow, sink_place, sink_arrived},
+        .sink = {flow, sim_sink_place, sim_sink_arrived},
         .rtt_ns = sim->path.there_ns + sim->path.back_ns,
     };
-    bool endless = flow->options.data_bytes == 0 &&
-                   flow->options.catalogue_bytes == 0;
+    bool endless =
+        flow->options.data_bytes == 0 && flow->options.catalogue_bytes == 0;
 
     flow->started_ns = sim->now_ns;
     flow->sender = fasp_sender_open(&sending, sim->now_ns);
@@ -390,8 +266,7 @@ static void run_sender(struct sim_flow *flow)
              at += train.segment_bytes) {
             uint32_t left = train.size_bytes - at;
             send_there(sim, flow, buffer + at,
-                       left < train.segment_bytes ? left
-                                                  : train.segment_bytes);
+                       left < train.segment_bytes ? left : train.segment_bytes);
         }
     }
 }
@@ -420,9 +295,9 @@ static void deliver(struct sim *sim, struct sim_event event)
                                      event.blob->size_bytes, sim->now_ns,
                                      wall_us(sim), token);
     else
-        taken = fasp_receiver_datagram(flow->receiver, event.blob->data,
-                                       event.blob->size_bytes, sim->now_ns,
-                                       token);
+        taken =
+            fasp_receiver_datagram(flow->receiver, event.blob->data,
+                                   event.blob->size_bytes, sim->now_ns, token);
     CHECK(taken != FASP_MALFORMED && taken != FASP_FORGED);
     if (taken == FASP_NONSENSE)
         flow->nonsense = true;
@@ -562,7 +437,7 @@ struct sim_flow *sim_add(struct sim *sim, struct sim_flow_options options)
     *flow = (struct sim_flow){.sim = sim, .options = options};
     flow->options.start_ns += sim->now_ns;
     for (int i = 0; options.content && i < FASP_SPACE_COUNT; i++) {
-        uint64_t bytes = space_bytes(flow, (enum fasp_space)i);
+        uint64_t bytes = sim_space_bytes(flow, (enum fasp_space)i);
         flow->source[i] = malloc(bytes + 1);
         flow->sink[i] = calloc(1, bytes + 1);
         CHECK(flow->source[i] != NULL && flow->sink[i] != NULL);

@@ -31,11 +31,11 @@ struct sim_path {
     uint64_t queue_bytes;
     uint32_t loss_ppm;
     uint32_t loss_back_ppm;
-    uint32_t loss_run;     /* datagrams lost in a row; 0 = 1 */
-    uint64_t jitter_ns;    /* 0 to this much more, new every 5 ms */
-    uint32_t late_ppm;     /* these come late: */
+    uint32_t loss_run;  /* datagrams lost in a row; 0 = 1 */
+    uint64_t jitter_ns; /* 0 to this much more, new every 5 ms */
+    uint32_t late_ppm;  /* these come late: */
     uint64_t late_ns;
-    const uint32_t *lose;  /* numbers of the datagrams to lose; 0 ends it */
+    const uint32_t *lose; /* numbers of the datagrams to lose; 0 ends it */
 };
 
 struct sim_flow_options {

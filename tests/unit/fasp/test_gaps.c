@@ -34,18 +34,16 @@ static const char *list(uint64_t from, uint32_t room)
     uint8_t data[2048];
     struct bytes_writer writer = bytes_write_to(data, room);
     uint64_t to = gaps_list(&gaps, from, &writer);
-    struct bytes_reader reader =
-        bytes_read_from(data, bytes_written(&writer));
+    struct bytes_reader reader = bytes_read_from(data, bytes_written(&writer));
     struct report_range range;
     uint64_t at = from;
     size_t used = 0;
 
     text[0] = 0;
     while (report_read_range(&reader, &at, to, &range))
-        used += (size_t)snprintf(
-            text + used, sizeof text - used, "%lu-%lu ",
-            (unsigned long)range.first,
-            (unsigned long)(range.first + range.count));
+        used += (size_t)snprintf(text + used, sizeof text - used, "%lu-%lu ",
+                                 (unsigned long)range.first,
+                                 (unsigned long)(range.first + range.count));
     cr_assert_not(reader.failed);
     snprintf(text + used, sizeof text - used, "to %lu", (unsigned long)to);
     return text;

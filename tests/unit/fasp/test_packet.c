@@ -37,9 +37,8 @@ Test(packet, what_is_written_is_read)
 
 Test(packet, the_layout_is_the_documented_one)
 {
-    static const uint8_t wanted[26] = {1,  1,  0,  0,  0,  7,  0,  0,  0,
-                                       0,  1,  2,  0,  0,  0,  0,  3,  4,
-                                       0,  0,  0,  5,  0,  0,  0,  6};
+    static const uint8_t wanted[26] = {1, 1, 0, 0, 0, 7, 0, 0, 0, 0, 1, 2, 0,
+                                       0, 0, 0, 3, 4, 0, 0, 0, 5, 0, 0, 0, 6};
     struct fasp_packet packet = {FASP_PACKET_DATA, 7, 0x0102, FASP_SPACE_DATA,
                                  0x0304,           5, 6,      0};
     uint8_t data[26];
@@ -67,8 +66,8 @@ Test(packet, only_known_types_and_flags_are_read)
         struct fasp_packet packet;
         uint32_t type = first >> 8;
         uint32_t flags = first & 0xff;
-        bool known = type >= 1 && type <= 5 &&
-                     (flags == 0 || (type == 1 && flags == 1));
+        bool known =
+            type >= 1 && type <= 5 && (flags == 0 || (type == 1 && flags == 1));
 
         data[11] = 1; /* a number that is not 0 */
         cr_expect_eq(fasp_packet_read(data, sizeof data, &packet), known,

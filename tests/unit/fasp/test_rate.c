@@ -152,7 +152,8 @@ Test(rate, an_empty_queue_lets_it_grow_within_what_arrives)
     for (int i = 0; i < 48; i++)
         pass(16, 0, 0);
     cr_assert_gt(rate.budget_bytes, budget * 11 / 10);
-    cr_assert_leq((double)rate.budget_bytes, 1.5 * (double)(64 * MSS) + rate.a + 1);
+    cr_assert_leq((double)rate.budget_bytes,
+                  1.5 * (double)(64 * MSS) + rate.a + 1);
 }
 
 Test(rate, no_report_makes_it_faster_than_the_target)

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "fasp/receiver.h"
 #include "fasp/report.h"
+#include "hand_cipher.h"
 
 #define MS UINT64_C(1000000)
 
@@ -16,51 +17,6 @@ static uint8_t written[SPACE_BYTES]; /* times a byte arrived */
 static bool no_room;
 static bool no_block; /* memory only for what is proven */
 static uint32_t unproven_asked;
-
-/* ---- a cipher whose tag knows number, header and content ---- */
-
-/* FNV-1a over all of it. */
-static uint32_t hash_of(uint64_t number, const uint8_t *aad,
-                        uint32_t aad_bytes, const uint8_t *plain,
-                        uint32_t plain_bytes)
-{
-    uint32_t hash = 2166136261u ^ (uint32_t)number;
-
-    for (uint32_t i = 0; i < aad_bytes; i++)
-        hash = (hash ^ aad[i]) * 16777619u;
-    for (uint32_t i = 0; i < plain_bytes; i++)
-        hash = (hash ^ plain[i]) * 16777619u;
-    return hash ^ hash >> 15;
-}
-
-static void seal(void *context, uint64_t number, const uint8_t *aad,
-                 uint32_t aad_bytes, const uint8_t *plain,
-                 uint32_t plain_bytes, uint8_t *out)
-{
-    uint32_t hash = hash_of(number, aad, aad_bytes, plain, plain_bytes);
-
-    (void)context;
-    if (plain_bytes > 0)
-        memcpy(out, plain, plain_bytes);
-    for (uint32_t i = 0; i < FASP_TAG_BYTES; i++)
-        out[plain_bytes + i] = (uint8_t)(hash >> i % 4 * 8);
-}
-
-static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
-                        uint32_t aad_bytes, const uint8_t *sealed,
-                        uint32_t sealed_bytes, uint8_t *out)
-{
-    uint32_t plain_bytes = sealed_bytes - FASP_TAG_BYTES;
-    uint32_t hash = hash_of(number, aad, aad_bytes, sealed, plain_bytes);
-
-    (void)context;
-    if (plain_bytes > 0)
-        memcpy(out, sealed, plain_bytes); /* also when it is forged */
-    for (uint32_t i = 0; i < FASP_TAG_BYTES; i++)
-        if (sealed[plain_bytes + i] != (uint8_t)(hash >> i % 4 * 8))
-            return false;
-    return true;
-}
 
 static uint8_t *sink_place(void *user, enum fasp_space space, uint64_t place,
                            uint32_t size_bytes, uint32_t *have_bytes,
@@ -93,7 +49,7 @@ static void sink_arrived(void *user, enum fasp_space space, uint64_t place,
 static const struct fasp_receiver_options options = {
     .connection = 9,
     .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
-    .cipher = {NULL, seal, open_sealed},
+    .cipher = {NULL, hand_seal, hand_open},
     .sink = {NULL, sink_place, sink_arrived},
     .rtt_ns = 40 * MS,
 };
@@ -130,8 +86,8 @@ static uint32_t make(enum fasp_packet_type type, uint64_t number,
         .type = type,
         .connection = 1,
         .number = number,
-        .space = type == FASP_PACKET_DATA ? FASP_SPACE_DATA
-                                          : FASP_SPACE_CATALOGUE,
+        .space =
+            type == FASP_PACKET_DATA ? FASP_SPACE_DATA : FASP_SPACE_CATALOGUE,
         .place = place,
         .time_us = (uint32_t)number,
         .seen = seen,
@@ -140,8 +96,8 @@ static uint32_t make(enum fasp_packet_type type, uint64_t number,
 
     for (uint32_t i = 0; i < size_bytes; i++)
         plain[i] = byte_at(place + i);
-    seal(NULL, number, datagram, header, plain, size_bytes,
-         datagram + header);
+    hand_seal(NULL, number, datagram, header, plain, size_bytes,
+              datagram + header);
     return header + size_bytes + FASP_TAG_BYTES;
 }
 
@@ -233,8 +189,7 @@ Test(receiver, a_forged_datagram_changes_nothing_that_counts)
 
     cr_assert_eq(give_data(1, 0, 1000, 0), FASP_TAKEN);
     /* Any bit of header, content or tag. */
-    for (uint32_t bit = 0; bit < (1000 + FASP_DATA_OVERHEAD_BYTES) * 8;
-         bit++) {
+    for (uint32_t bit = 0; bit < (1000 + FASP_DATA_OVERHEAD_BYTES) * 8; bit++) {
         uint32_t size = make(FASP_PACKET_DATA, 2, 1000, 1000, 0);
         datagram[bit / 8] ^= (uint8_t)(1 << bit % 8);
         enum fasp_taken taken = give(size, 0);
@@ -335,8 +290,8 @@ static bool next_report(uint64_t now_ns)
     cr_assert(fasp_packet_read(data, size, &packet));
     cr_assert_eq(packet.type, FASP_PACKET_REPORT);
     cr_assert_eq(packet.connection, 9);
-    cr_assert(open_sealed(NULL, packet.number, data, 12, data + 12, size - 12,
-                          plain));
+    cr_assert(
+        hand_open(NULL, packet.number, data, 12, data + 12, size - 12, plain));
     struct bytes_reader reader = bytes_read_from(plain, size - 28);
     cr_assert(report_read(&reader, &report));
     uint64_t at = report.from;

@@ -30,7 +30,7 @@ static const struct report full = {
 static uint8_t data[2048];
 
 static uint32_t write_report(const struct report *report,
-                      const struct report_range *list, uint32_t count)
+                             const struct report_range *list, uint32_t count)
 {
     struct bytes_writer writer = bytes_write_to(data, sizeof data);
     uint64_t at = report->from;
@@ -123,8 +123,8 @@ Test(report, what_contradicts_itself_is_refused)
     rows[3].runs = rows[3].lost + 1;
     rows[4].delivered_bytes = rows[4].late_bytes - 1;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        cr_expect_eq(read_all(write_report(&rows[i], NULL, 0), &report, got), -1,
-                     "row %zu", i);
+        cr_expect_eq(read_all(write_report(&rows[i], NULL, 0), &report, got),
+                     -1, "row %zu", i);
 }
 
 Test(report, a_range_beyond_its_stretch_is_refused)
@@ -151,8 +151,7 @@ Test(report, random_lists_are_in_order_or_refused)
 
         random_seed(&random, seed);
         for (int i = 0; i < 60; i++)
-            data[size++] = (uint8_t)random_below(&random,
-                                                 seed % 2 ? 256 : 12);
+            data[size++] = (uint8_t)random_below(&random, seed % 2 ? 256 : 12);
         struct bytes_reader reader = bytes_read_from(data, size);
         cr_assert(report_read(&reader, &report));
         uint64_t at = report.from;

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "fasp/report.h"
 #include "fasp/sender.h"
+#include "hand_cipher.h"
 
 #define MS UINT64_C(1000000)
 
@@ -15,29 +16,6 @@ enum { PAYLOAD = FASP_DATAGRAM_BYTES_IPV4 - FASP_DATA_OVERHEAD_BYTES };
 static struct fasp_sender *sender;
 static uint8_t file[200 * PAYLOAD];
 static bool not_there;
-
-static void seal(void *context, uint64_t number, const uint8_t *aad,
-                 uint32_t aad_bytes, const uint8_t *plain,
-                 uint32_t plain_bytes, uint8_t *out)
-{
-    (void)context;
-    (void)aad;
-    (void)aad_bytes;
-    if (plain_bytes > 0)
-        memcpy(out, plain, plain_bytes);
-    memset(out + plain_bytes, (uint8_t)number, FASP_TAG_BYTES);
-}
-
-static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
-                        uint32_t aad_bytes, const uint8_t *sealed,
-                        uint32_t sealed_bytes, uint8_t *out)
-{
-    (void)context;
-    (void)aad;
-    (void)aad_bytes;
-    memcpy(out, sealed, sealed_bytes - FASP_TAG_BYTES);
-    return sealed[sealed_bytes - 1] == (uint8_t)number;
-}
 
 static const uint8_t *source_data(void *user, enum fasp_space space,
                                   uint64_t place, uint32_t want_bytes,
@@ -55,7 +33,7 @@ static const uint8_t *source_data(void *user, enum fasp_space space,
 static struct fasp_sender_options options = {
     .connection = 5,
     .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
-    .cipher = {NULL, seal, open_sealed},
+    .cipher = {NULL, hand_seal, hand_open},
     .source = {NULL, source_data},
     /* 12 Mbit/s is one datagram a millisecond. */
     .rates = {.policy = FASP_POLICY_FIXED, .target_bps = 12000000},
@@ -85,9 +63,10 @@ static bool send(uint64_t now_ns)
 {
     if (!fasp_sender_train(sender, now_ns, 0, buffer, sizeof buffer, &train))
         return false;
-    cr_assert(fasp_packet_read(buffer, train.segment_bytes < train.size_bytes
-                                           ? train.segment_bytes
-                                           : train.size_bytes,
+    cr_assert(fasp_packet_read(buffer,
+                               train.segment_bytes < train.size_bytes
+                                   ? train.segment_bytes
+                                   : train.size_bytes,
                                &packet));
     return true;
 }
@@ -121,7 +100,8 @@ static enum fasp_taken give_report(uint64_t number, const struct report *report,
         cr_assert(report_write_range(&writer, &at, list[i]));
     uint32_t size = (uint32_t)bytes_written(&writer);
     fasp_packet_write(&head, datagram);
-    seal(NULL, number, NULL, 0, plain, size, datagram + FASP_HEADER_BYTES);
+    hand_seal(NULL, number, datagram, FASP_HEADER_BYTES, plain, size,
+              datagram + FASP_HEADER_BYTES);
     return fasp_sender_datagram(sender, datagram,
                                 FASP_HEADER_BYTES + size + FASP_TAG_BYTES,
                                 now_ns, 0, token);
@@ -359,50 +339,30 @@ Test(sender, what_is_not_built_or_out_of_range_is_refused)
         struct fasp_sender_options wrong = options;
         wrong.rates = refused[i];
         cr_expect_null(fasp_sender_open(&wrong, 0), "row %zu", i);
-        cr_expect_not(fasp_sender_set_rates(sender, &refused[i], 0),
-                      "row %zu", i);
+        cr_expect_not(fasp_sender_set_rates(sender, &refused[i], 0), "row %zu",
+                      i);
     }
 }
 
 /* ---- a peer that says what cannot be ---- */
 
-static void nothing(struct report *report) { (void)report; }
-static void judged_ahead(struct report *report) { report->judged = 12; }
-static void from_zero(struct report *report) { report->from = 0; }
-static void delivered_more(struct report *report)
-{
-    report->delivered_bytes = 10 * WIRE + 1;
-}
-static void covers_ahead(struct report *report)
-{
-    report->to = report->judged = FASP_NUMBER_MAX;
-}
-static void late_more(struct report *report)
-{
-    report->late_bytes = report->delivered_bytes + 1;
-}
-static void lost_more(struct report *report) { report->lost = 12; }
-
-static const struct {
-    void (*spoil)(struct report *report);
-    enum fasp_taken wanted;
-} nonsense_rows[] = {
-    {nothing, FASP_TAKEN},          {judged_ahead, FASP_NONSENSE},
-    {from_zero, FASP_NONSENSE},     {delivered_more, FASP_NONSENSE},
-    {covers_ahead, FASP_NONSENSE},  {late_more, FASP_NONSENSE},
-    {lost_more, FASP_NONSENSE},
-};
-
 Test(sender, a_report_that_cannot_be_true_ends_the_session)
 {
-    for (size_t i = 0; i < sizeof nonsense_rows / sizeof nonsense_rows[0];
-         i++) {
+    struct report rows[7];
+
+    for (size_t i = 0; i < 7; i++)
+        rows[i] = all_but(10, 0);
+    rows[1].judged = 12;
+    rows[2].from = 0;
+    rows[3].delivered_bytes = 10 * WIRE + 1;
+    rows[4].to = rows[4].judged = FASP_NUMBER_MAX;
+    rows[5].late_bytes = rows[5].delivered_bytes + 1;
+    rows[6].lost = 12;
+    for (size_t i = 0; i < 7; i++) {
         open_with(200 * PAYLOAD);
         send_until(10 * MS);
-        struct report report = all_but(10, 0);
-        nonsense_rows[i].spoil(&report);
-        cr_expect_eq(give_report(1, &report, NULL, 0, 10 * MS),
-                     nonsense_rows[i].wanted, "row %zu", i);
+        cr_expect_eq(give_report(1, &rows[i], NULL, 0, 10 * MS),
+                     i == 0 ? FASP_TAKEN : FASP_NONSENSE, "row %zu", i);
         fasp_sender_close(sender);
     }
     sender = NULL;
@@ -442,12 +402,10 @@ Test(sender, garbage_is_malformed_or_forged)
             garbage[j] = (uint8_t)random_u64(&random);
         if (size > 1)
             garbage[0] = (uint8_t)(i % 7), garbage[1] = 0;
-        if (size > 8)
-            garbage[size - 1] = (uint8_t)(garbage[11 % size] + 1);
         enum fasp_taken taken =
             fasp_sender_datagram(sender, garbage, size, MS, 0, token);
-        cr_assert(taken == FASP_MALFORMED || taken == FASP_FORGED,
-                  "%d: %d", i, taken);
+        cr_assert(taken == FASP_MALFORMED || taken == FASP_FORGED, "%d: %d", i,
+                  taken);
     }
 }
 
@@ -460,8 +418,7 @@ Test(sender, a_hostile_receiver_cannot_raise_the_rate_or_crash)
         uint64_t sent = 0;
         bool ended = false;
 
-        options.rates.policy =
-            seed % 2 ? FASP_POLICY_FAIR : FASP_POLICY_FIXED;
+        options.rates.policy = seed % 2 ? FASP_POLICY_FAIR : FASP_POLICY_FIXED;
         open_with(200 * PAYLOAD);
         random_seed(&random, seed);
         for (uint64_t now = 0; now < 150 * MS && !ended; now += MS) {
@@ -479,14 +436,13 @@ Test(sender, a_hostile_receiver_cannot_raise_the_rate_or_crash)
                 .disk_queue_us = (uint32_t)random_u64(&random),
                 .free_bytes = UINT64_MAX,
             };
-            report.to = report.from +
-                        random_below(&random, sent + 2 - report.from);
+            report.to =
+                report.from + random_below(&random, sent + 2 - report.from);
             report.judged = report.to;
             report.lost = report.lost % report.judged;
-            struct report_range range = {report.from,
-                                         report.to - report.from};
-            ended = give_report(++number, &report, &range,
-                                range.count > 0, now) == FASP_NONSENSE;
+            struct report_range range = {report.from, report.to - report.from};
+            ended = give_report(++number, &report, &range, range.count > 0,
+                                now) == FASP_NONSENSE;
         }
         cr_assert_leq(sent, 153, "seed %lu", (unsigned long)seed);
         cr_assert_leq(statistics().rate_bps, options.rates.target_bps);
@@ -511,7 +467,8 @@ Test(sender, path_datagrams_take_a_number_of_their_own)
 
     struct fasp_packet head = {.type = FASP_PACKET_PATH_RESPONSE, .number = 1};
     fasp_packet_write(&head, datagram);
-    seal(NULL, 1, NULL, 0, asked, sizeof asked, datagram + FASP_HEADER_BYTES);
+    hand_seal(NULL, 1, datagram, FASP_HEADER_BYTES, asked, sizeof asked,
+              datagram + FASP_HEADER_BYTES);
     cr_assert_eq(fasp_sender_datagram(sender, datagram,
                                       FASP_PATH_DATAGRAM_BYTES, 0, 0, token),
                  FASP_TAKEN_RESPONSE);
@@ -524,8 +481,7 @@ Test(sender, a_skip_leaves_out_what_is_not_wanted)
     cr_assert(fasp_sender_skip(sender, FASP_SPACE_DATA, 0, 90 * PAYLOAD));
     cr_assert(send(0));
     cr_assert_eq(packet.place, 90 * PAYLOAD);
-    cr_assert(
-        fasp_sender_skip(sender, FASP_SPACE_DATA, 0, 100 * PAYLOAD));
+    cr_assert(fasp_sender_skip(sender, FASP_SPACE_DATA, 0, 100 * PAYLOAD));
     cr_assert(fasp_sender_done(sender));
 }
 

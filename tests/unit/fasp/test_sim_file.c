@@ -18,8 +18,7 @@ static void expect_right(struct sim *sim, struct sim_flow *flow,
 {
     cr_assert(sim_run_to_end(sim, sim->now_ns + limit_ns),
               "%s, seed %lu: not done", what, seed);
-    cr_assert(sim_flow_is_right(flow), "%s, seed %lu: wrong bytes", what,
-              seed);
+    cr_assert(sim_flow_is_right(flow), "%s, seed %lu: wrong bytes", what, seed);
     cr_assert_not(flow->nonsense, "%s, seed %lu", what, seed);
 }
 
@@ -41,19 +40,17 @@ Test(sim_file, fixed_200_mbit_over_100_ms_and_1_percent, .timeout = 60)
                             .loss_back_ppm = 10000};
     struct sim *sim = sim_new(1, path);
     struct sim_flow *flow = sim_add(
-        sim, (struct sim_flow_options){
-                 .rates = {.policy = FASP_POLICY_FIXED,
-                           .target_bps = 200 * MBIT},
-                 .catalogue_bytes = 100000,
-                 .data_bytes = 128u << 20,
-                 .content = true});
+        sim, (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
+                                                 .target_bps = 200 * MBIT},
+                                       .catalogue_bytes = 100000,
+                                       .data_bytes = 128u << 20,
+                                       .content = true});
 
     expect_right(sim, flow, 60 * SIM_S, "fixed", 1);
     /* 200 Mbit/s on the wire are 188.8 of data after 1 % of loss and headers;
      * the ends cost two round trips. */
     double seconds = (double)(flow->done_ns - flow->started_ns) * 1e-9;
-    cr_assert_leq(seconds, (128 << 20) * 8 / 188.8e6 + 0.35, "%.3f s",
-                  seconds);
+    cr_assert_leq(seconds, (128 << 20) * 8 / 188.8e6 + 0.35, "%.3f s", seconds);
     cr_assert_leq(duplicate_share(flow), 0.002);
     sim_free(sim);
 }
@@ -94,14 +91,14 @@ Test(sim_file, late_datagrams_are_hardly_sent_again, .timeout = 60)
                                 .late_ns = 2 * SIM_MS};
         struct sim *sim = sim_new(1, path);
         struct sim_flow *flow = sim_add(
-            sim, (struct sim_flow_options){
-                     .rates = {.policy = FASP_POLICY_FIXED,
-                               .target_bps = 500 * MBIT},
-                     .data_bytes = 512u << 20});
+            sim,
+            (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
+                                                .target_bps = 500 * MBIT},
+                                      .data_bytes = 512u << 20});
 
         cr_assert(sim_run_to_end(sim, 60 * SIM_S));
-        cr_assert_leq(duplicate_share(flow), rows[i].share_max,
-                      "row %zu: %.4f", i, duplicate_share(flow));
+        cr_assert_leq(duplicate_share(flow), rows[i].share_max, "row %zu: %.4f",
+                      i, duplicate_share(flow));
         sim_free(sim);
     }
 }
@@ -124,8 +121,7 @@ Test(sim_file, it_always_completes, .timeout = 60)
         path.queue_bytes = 15000 + random_below(&random, 1000000);
         path.there_ns = random_below(&random, 100 * SIM_MS);
         struct sim_flow_options options = {
-            .rates = {.policy = seed % 2 ? FASP_POLICY_FAIR
-                                         : FASP_POLICY_FIXED,
+            .rates = {.policy = seed % 2 ? FASP_POLICY_FAIR : FASP_POLICY_FIXED,
                       .target_bps = (1 + random_below(&random, 150)) * MBIT},
             .catalogue_bytes = random_below(&random, 50000),
             .data_bytes = 1 + random_below(&random, 6000000),
@@ -167,11 +163,10 @@ Test(sim_file, one_lost_datagram_is_sent_again_once)
         .there_ns = 5 * SIM_MS, .back_ns = 5 * SIM_MS, .lose = lose};
     struct sim *sim = sim_new(1, path);
     struct sim_flow *flow = sim_add(
-        sim,
-        (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
-                                            .target_bps = 12 * MBIT},
-                                  .data_bytes = 12 * 1430,
-                                  .content = true});
+        sim, (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
+                                                 .target_bps = 12 * MBIT},
+                                       .data_bytes = 12 * 1430,
+                                       .content = true});
 
     sim_trace(sim);
     expect_right(sim, flow, SIM_S, "trace", 1);
@@ -206,11 +201,10 @@ Test(sim_file, a_lost_tail_is_found_by_empty_datagrams)
         .there_ns = 5 * SIM_MS, .back_ns = 5 * SIM_MS, .lose = lose};
     struct sim *sim = sim_new(1, path);
     struct sim_flow *flow = sim_add(
-        sim,
-        (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
-                                            .target_bps = 12 * MBIT},
-                                  .data_bytes = 10 * 1430,
-                                  .content = true});
+        sim, (struct sim_flow_options){.rates = {.policy = FASP_POLICY_FIXED,
+                                                 .target_bps = 12 * MBIT},
+                                       .data_bytes = 10 * 1430,
+                                       .content = true});
 
     expect_right(sim, flow, SIM_S, "tail", 1);
     cr_assert_eq(sim_sent(flow).lost_packets, 3);
@@ -223,10 +217,9 @@ Test(sim_file, a_lost_tail_is_found_by_empty_datagrams)
 Test(sim_file, a_dead_path_comes_back)
 {
     struct sim *sim = sim_new(1, wan);
-    struct sim_flow *flow =
-        sim_add(sim, (struct sim_flow_options){.rates = fair_100,
-                                               .data_bytes = 20u << 20,
-                                               .content = true});
+    struct sim_flow *flow = sim_add(
+        sim, (struct sim_flow_options){
+                 .rates = fair_100, .data_bytes = 20u << 20, .content = true});
 
     sim_run_until(sim, sim->now_ns + SIM_S);
     sim->path.loss_ppm = sim->path.loss_back_ppm = 1000000;
@@ -239,10 +232,9 @@ Test(sim_file, a_dead_path_comes_back)
 Test(sim_file, a_receiver_without_room_is_waited_for)
 {
     struct sim *sim = sim_new(1, wan);
-    struct sim_flow *flow =
-        sim_add(sim, (struct sim_flow_options){.rates = fair_100,
-                                               .data_bytes = 20u << 20,
-                                               .content = true});
+    struct sim_flow *flow = sim_add(
+        sim, (struct sim_flow_options){
+                 .rates = fair_100, .data_bytes = 20u << 20, .content = true});
 
     sim_run_until(sim, sim->now_ns + SIM_S);
     flow->no_room = true;
@@ -266,10 +258,9 @@ Test(sim_file, pause_and_rates_act_at_once)
     struct fasp_rates rates = {.policy = FASP_POLICY_FIXED,
                                .target_bps = 50 * MBIT};
     struct sim *sim = sim_new(1, wan);
-    struct sim_flow *flow =
-        sim_add(sim, (struct sim_flow_options){.rates = rates,
-                                               .data_bytes = 20u << 20,
-                                               .content = true});
+    struct sim_flow *flow = sim_add(
+        sim, (struct sim_flow_options){
+                 .rates = rates, .data_bytes = 20u << 20, .content = true});
 
     sim_run_until(sim, sim->now_ns + SIM_S);
     uint64_t first = sim_sent(flow).new_bytes;

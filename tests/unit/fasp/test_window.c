@@ -35,9 +35,9 @@ Test(window, random_numbers_are_taken_once)
                 low + random_below(&random, next - low + spread / 4);
             bool old = next > BITS && number < next - BITS;
 
-            cr_assert_eq(window_is_new(&window, number),
-                         !old && !taken[number], "seed %lu number %lu",
-                         (unsigned long)seed, (unsigned long)number);
+            cr_assert_eq(window_is_new(&window, number), !old && !taken[number],
+                         "seed %lu number %lu", (unsigned long)seed,
+                         (unsigned long)number);
             if (old || taken[number])
                 continue;
             window_mark(&window, number);
