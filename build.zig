@@ -9,7 +9,7 @@ const sqlite = @import("third_party/sqlite.zig");
 const wolfssl = @import("third_party/wolfssl.zig");
 
 /// The folders of src/ with their layer: a file includes headers of its own
-/// folder and of lower layers (tests/unit/test_layers.sh checks it).
+/// folder and of lower layers (tests/house/test_house.py checks it).
 const Layer = struct { folder: []const u8, number: u8 };
 const layers: []const Layer = &.{
     .{ .folder = "base", .number = 0 },
@@ -47,6 +47,7 @@ pub fn build(b: *std.Build) void {
     tests.dependOn(addUnitTests(b, host, schemas));
     tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", "Check the rules of the house: layers, libraries, one static binary"));
     addSanitizedTests(b, host, schemas);
+    addFuzzing(b, host, schemas);
     tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", "Run the binary against real SOAP clients; -- -k crash"));
 }
 
@@ -153,6 +154,29 @@ fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath)
     run.stdio = .inherit;
     c.passArguments(b, run);
     b.step("test:asan", "Run unit and end-to-end tests with AddressSanitizer and UBSan; -- -k crash").dependOn(&run.step);
+}
+
+/// libFuzzer is clang's: a step for each target, and one for a fixed number of runs of all.
+fn addFuzzing(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
+    const libs = Libs.add(b, host);
+    addFuzzStep(b, libs, schemas, "all", "test:fuzz", "Run every fuzz target for a fixed number of runs");
+    for (listC(b, "tests/fuzz")) |file| {
+        if (!std.mem.startsWith(u8, file, "fuzz_")) continue;
+        const name = file["fuzz_".len .. file.len - ".c".len];
+        addFuzzStep(b, libs, schemas, name, b.fmt("fuzz:{s}", .{name}), "Run a fuzz target until it fails; -- -max_total_time=60");
+    }
+}
+
+fn addFuzzStep(b: *std.Build, libs: Libs, schemas: std.Build.LazyPath, name: []const u8, step: []const u8, text: []const u8) void {
+    const run = b.addSystemCommand(&.{ "tests/fuzz/fuzz.sh", ".zig-cache/fuzz" });
+    run.addFileArg(schemas);
+    run.addArtifactArg(libs.wolfssl);
+    run.addArgs(&.{ "--", name });
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    c.passArguments(b, run);
+    b.step(step, text).dependOn(&run.step);
 }
 
 const flags: []const []const u8 = c.flags ++ wolfssl.user_flags;

@@ -23,7 +23,7 @@ struct central;
 struct loop;
 
 /* What central_open() returns for a configuration that cannot be served; it is
- * the exit code of design.md, section 6. */
+ * EX_CONFIG of sysexits.h. */
 #define CENTRAL_BAD_CONFIG 78
 
 /* Room for the sentence that says what is wrong and what to do. */
@@ -66,9 +66,8 @@ struct address central_transfer_address(const struct central *central);
 /* "SHA256:..." of this node's key. */
 const char *central_fingerprint(const struct central *central);
 
-/* Stops: no new connection and no new job is accepted, running sessions write
- * their resume state and end with error 16, their last events and counters are
- * committed.  `stopped` comes from the loop when everything is closed and
+/* Stops: no new connection and no new job is accepted, running sessions end
+ * with error 16, their last events and counters are committed.  `stopped` comes from the loop when everything is closed and
  * `central` is gone. */
 void central_stop(struct central *central, void (*stopped)(void *owner),
                   void *owner);

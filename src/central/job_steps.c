@@ -254,7 +254,7 @@ void session_cancel(struct central *central, struct session *session)
 
 static const char orphan_text[] =
     "The server went down while this session ran: its final figures are "
-    "unknown.  Submit the job again; files that are complete are skipped.";
+    "unknown.  Submit the job again.";
 
 /* A job that was only queued has lost nothing and waits on, unless what it
  * needs has gone meanwhile. */

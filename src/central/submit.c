@@ -63,7 +63,7 @@ static struct transfer_rates rates_of(const struct central *central,
     return rates;
 }
 
-/* AES-192 is read as a wish for more than 128 bits: engine.md, section 1. */
+/* AES-192 is read as a wish for more than 128 bits: docs/contract.md, section 4. */
 static enum transfer_cipher cipher_of(const struct order *order)
 {
     switch ((enum order_CIPHER)order->encryption_cipher) {

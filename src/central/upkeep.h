@@ -12,7 +12,7 @@
 struct central;
 
 /* Kept after the end of a session, and of an event (contract, section 5;
- * design.md, section 3). */
+ * src/store/store.h). */
 #define UPKEEP_HISTORY_S 86400
 #define UPKEEP_EVENTS_S (7 * 86400)
 
