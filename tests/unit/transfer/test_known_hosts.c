@@ -3,115 +3,54 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define PORT 33001
-#define OTHER "SHA256:MMj875/2TH/HD1DHGWAd6XVA88hN1pr+uxLaaRYbqIQ"
+#include "folder.h"
 
-static char path[] = "/tmp/ferry-known-hosts-XXXXXX";
-static const struct fingerprint mine = {{1, 2, 3}};
+static char path[FOLDER_PATH_BYTES + 16];
+static struct fingerprint key;
+static struct fingerprint other;
 
 static void set_up(void)
 {
-    int fd = mkstemp(path);
-
-    cr_assert_geq(fd, 0);
-    close(fd);
+    folder_open();
+    snprintf(path, sizeof path, "%s/known", folder);
+    memset(&key, 1, sizeof key);
+    memset(&other, 2, sizeof other);
 }
 
-static void tear_down(void)
-{
-    unlink(path);
-}
+TestSuite(known_hosts, .init = set_up, .fini = folder_close);
 
-TestSuite(known_hosts, .init = set_up, .fini = tear_down);
-
-static void write_file(const char *content)
-{
-    FILE *file = fopen(path, "w");
-
-    cr_assert_not_null(file);
-    cr_assert_geq(fputs(content, file), 0);
-    cr_assert_eq(fclose(file), 0);
-}
-
-static int find(const char *host, struct fingerprint *found)
-{
-    return known_hosts_find(path, text_of(host), PORT, found);
-}
-
-static int add(const char *host, struct fingerprint fingerprint)
-{
-    return known_hosts_add(path, text_of(host), PORT, fingerprint);
-}
-
-Test(known_hosts, what_was_added_is_found)
+Test(known_hosts, a_node_is_known_by_its_name_and_port)
 {
     struct fingerprint found;
 
-    cr_expect_eq(find("h", &found), 0);
-    cr_expect_eq(add("h", mine), 0);
-    cr_expect_eq(find("h", &found), 1);
-    cr_expect(fingerprint_equal(found, mine));
-    cr_expect_eq(find("g", &found), 0);
-    cr_expect_eq(known_hosts_find(path, text_of("h"), PORT + 1, &found), 0);
-}
-
-Test(known_hosts, a_node_is_not_added_with_another_key)
-{
-    const struct fingerprint changed = {{9}};
-    struct fingerprint found;
-
-    cr_expect_eq(add("h", mine), 0);
-    cr_expect_eq(add("h", mine), 0);
-    cr_expect_eq(add("h", changed), -EEXIST);
-    cr_expect_eq(find("h", &found), 1);
-    cr_expect(fingerprint_equal(found, mine));
-}
-
-Test(known_hosts, the_first_line_about_a_node_holds)
-{
-    struct fingerprint found;
-    struct fingerprint other;
-
-    write_file("# [h]:33001 remark\n\n[h]:33001  " OTHER "\n");
-    cr_assert(fingerprint_parse(text_of(OTHER), &other));
-    cr_expect_eq(add("h", mine), -EEXIST);
-    cr_expect_eq(find("h", &found), 1);
+    cr_expect_eq(known_hosts_find(path, text_of("a"), 1, &found), 0);
+    cr_assert_eq(known_hosts_add(path, text_of("a"), 1, key), 0);
+    cr_assert_eq(known_hosts_add(path, text_of("::1"), 1, other), 0);
+    cr_expect_eq(known_hosts_find(path, text_of("a"), 1, &found), 1);
+    cr_expect(fingerprint_equal(found, key));
+    cr_expect_eq(known_hosts_find(path, text_of("::1"), 1, &found), 1);
     cr_expect(fingerprint_equal(found, other));
+    cr_expect_eq(known_hosts_find(path, text_of("a"), 11, &found), 0);
+    cr_expect_eq(known_hosts_find(path, text_of("aa"), 1, &found), 0);
+    folder_shell("test $(stat -c %a known) = 600");
 }
 
-/* Found by the fuzz target: the two lines became one, so that the first node
- * could not be read and the second was new at every visit. */
-Test(known_hosts, a_last_line_without_an_end_stays_a_line)
+Test(known_hosts, a_second_key_is_refused_and_the_same_one_is_not_doubled)
+{
+    cr_expect_eq(known_hosts_add(path, text_of("a"), 1, key), 0);
+    cr_expect_eq(known_hosts_add(path, text_of("a"), 1, key), 0);
+    cr_expect_eq(known_hosts_add(path, text_of("a"), 1, other), -EEXIST);
+    folder_shell("test $(wc -l < known) = 1");
+}
+
+Test(known_hosts, remarks_are_let_pass_and_broken_lines_are_not_trusted)
 {
     struct fingerprint found;
 
-    write_file("[g]:33001 " OTHER);
-    cr_expect_eq(add("h", mine), 0);
-    cr_expect_eq(find("h", &found), 1);
-    cr_expect(fingerprint_equal(found, mine));
-    cr_expect_eq(find("g", &found), 1);
-    cr_expect_eq(add("g", mine), -EEXIST);
-}
-
-Test(known_hosts, a_line_that_cannot_be_read_is_no_new_node)
-{
-    struct fingerprint found;
-
-    write_file("[h]:33001 nonsense\n");
-    cr_expect_eq(find("h", &found), -EBADMSG);
-    cr_expect_eq(add("h", mine), -EBADMSG);
-}
-
-Test(known_hosts, no_file_knows_nobody)
-{
-    struct fingerprint found;
-
-    unlink(path);
-    cr_expect_eq(find("h", &found), 0);
-    cr_expect_eq(add("h", mine), 0);
-    cr_expect_eq(find("h", &found), 1);
+    folder_shell("printf '# hello\\n\\n[a]:1 SHA256:short\\n' > known");
+    cr_expect_eq(known_hosts_find(path, text_of("a"), 1, &found), -EBADMSG);
+    cr_expect_eq(known_hosts_add(path, text_of("a"), 1, key), -EBADMSG);
+    cr_expect_eq(known_hosts_find(path, text_of("b"), 1, &found), 0);
 }
