@@ -74,8 +74,8 @@ static int find_line(const char *data, uint32_t size_bytes, const char *name,
 
 static int find_in(int fd, const char *name, struct fingerprint *fingerprint)
 {
-    char *data;
-    uint32_t size_bytes;
+    char *data = NULL;
+    uint32_t size_bytes = 0;
     int ret = read_file(fd, &data, &size_bytes);
 
     if (ret != 0)

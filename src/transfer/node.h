@@ -168,8 +168,9 @@ enum transfer_file_state {
     TRANSFER_FILE_FAILED,
 };
 
-/* One file of a session, at its start and at its end; texts are borrowed for
- * the duration of the call. */
+/* One file of a session, when its first byte is read or written, and at its
+ * end; a file without bytes to move (empty, skipped, not to be had) is told
+ * once.  Texts are borrowed for the duration of the call. */
 struct transfer_file {
     uint64_t local_id; /* from 0, in the order of the catalogue */
     struct text path;  /* below the docroot of this end */
@@ -221,7 +222,9 @@ struct transfer_node_config {
     /* Cipher None is honoured where both nodes allow it; else such sessions
      * are encrypted with AES-128 all the same. */
     bool allow_plain;
-    uint32_t sessions_max;        /* server ends: 0 = LIMIT_SESSIONS */
+    /* Ends of sessions; beyond it, remote nodes are turned away, and try
+     * again (12).  0 = LIMIT_SESSIONS. */
+    uint32_t sessions_max;
     uint32_t control_timeout_ms;  /* 0 = 20000 */
     uint32_t datagram_timeout_ms; /* no first datagram: 0 = 15000 */
     uint32_t stall_timeout_ms;    /* no progress: 0 = 60000 */

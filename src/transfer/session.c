@@ -292,6 +292,11 @@ void session_run(struct transfer_session *session)
     }
 }
 
+void session_work_done(struct loop_work *work)
+{
+    session_run(OWNER_OF(work, struct session_work, work)->session);
+}
+
 static void tell_changes(struct transfer_session *session)
 {
     const struct transfer_node_config *config = &session->node->config;

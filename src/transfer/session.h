@@ -249,6 +249,8 @@ struct transfer_session *session_new(struct transfer_node *node,
                                      bool is_client);
 /* Goes as far as it can; from the loop's callbacks only. */
 void session_run(struct transfer_session *session);
+/* The end of a struct session_work: runs the session. */
+void session_work_done(struct loop_work *work);
 /* Runs it in the next turn. */
 void session_kick(struct transfer_session *session);
 void session_move(struct transfer_session *session, enum session_state next);
@@ -279,10 +281,12 @@ void session_prepare_files(struct transfer_session *session);
 enum step session_step_preparing(struct transfer_session *session);
 enum step session_step_resolving(struct transfer_session *session);
 enum step session_step_connecting(struct transfer_session *session);
-enum step session_step_remembering(struct transfer_session *session);
-void session_client_ready(struct transfer_session *session);
 void session_closed_early(struct transfer_session *session,
                           enum tls_conn_end end, int error);
+
+/* ---- session_ask.c ---- */
+enum step session_step_remembering(struct transfer_session *session);
+void session_client_ready(struct transfer_session *session);
 void session_client_message(struct transfer_session *session,
                             const struct control_message *message);
 

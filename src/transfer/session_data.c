@@ -15,9 +15,9 @@
 #define CHALLENGE_NS (200 * MS)
 /* The client of a pull opens the way for the server's data so often. */
 #define OPENING_NS (100 * MS)
-/* A receiving end cannot tell a slow source from a stalled one: it waits this
- * many times longer than the sending end. */
-#define STALL_FACTOR_RECEIVER 10u
+/* A receiving end cannot tell a slow source from a stalled one, nor a sender
+ * that is done a slow disk: they wait this many times longer. */
+#define STALL_FACTOR_BLIND 10u
 
 /* Direction 0 is from the client, 1 to it: "EXPORTER-ferry-data", context =
  * session id, gives key, IV, key, IV. */
@@ -323,6 +323,10 @@ static bool send_train(struct transfer_session *session)
                                    socket_writable);
             return false;
         }
+        if (sent < 0 && session->datagram_ns == 0) {
+            session_fail(session, FASP_ERROR_UDP_START, strerror(-sent));
+            return false;
+        }
         if (sent < 0)
             break; /* as if the network had lost it: it is asked for again */
         session->train_sent += (uint32_t)sent;
@@ -420,8 +424,8 @@ static bool has_stalled(struct transfer_session *session, uint64_t now_ns)
     uint64_t wait_ns = session->node->config.stall_timeout_ms * MS;
     uint64_t mark = progress_mark(session);
 
-    if (!session->is_sender)
-        wait_ns *= STALL_FACTOR_RECEIVER;
+    if (!session->is_sender || fasp_sender_done(session->sender))
+        wait_ns *= STALL_FACTOR_BLIND;
     if (mark != session->progress_mark || session->is_paused) {
         session->progress_mark = mark;
         session->progress_ns = now_ns;

@@ -244,11 +244,6 @@ static void check_run(struct loop_work *work)
     session->auth_error = error;
 }
 
-static void work_done(struct loop_work *work)
-{
-    session_run(OWNER_OF(work, struct session_work, work)->session);
-}
-
 static void wipe_auth(struct transfer_session *session)
 {
     struct text password = session->auth.password;
@@ -292,7 +287,7 @@ enum step session_step_checking(struct transfer_session *session)
         signature_message(session->conn, session->params.session_id,
                           session->params.user, session->auth_message);
         loop_work_start(session->node->loop, &session->node->login_strand,
-                        &work->work, check_run, work_done);
+                        &work->work, check_run, session_work_done);
         return STEP_WAIT;
     }
     if (loop_work_busy(&work->work))
@@ -361,7 +356,7 @@ enum step session_step_admitting(struct transfer_session *session)
         }
         work->busy_since_start = true;
         loop_work_start(session->node->loop, NULL, &work->work, prepare_run,
-                        work_done);
+                        session_work_done);
         return STEP_WAIT;
     }
     if (loop_work_busy(&work->work))

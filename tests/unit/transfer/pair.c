@@ -15,6 +15,7 @@
 #include "base/random.h"
 
 struct pair pair;
+const char *pair_client_address = "127.0.0.1:0";
 
 static struct pair_end *end_of(const struct transfer_session *session)
 {
@@ -119,8 +120,9 @@ void pair_open(const struct transfer_node_config *given)
     };
     config.loop = pair.loop;
     config.events = &events;
-    cr_assert(address_parse(text_of("127.0.0.1:0"), &config.listen));
+    cr_assert(address_parse(text_of(pair_client_address), &config.listen));
     cr_assert_eq(transfer_node_open(&pair.client, &config), 0);
+    cr_assert(address_parse(text_of("127.0.0.1:0"), &config.listen));
     config.identity = &pair.identity;
     cr_assert_eq(transfer_node_open(&pair.server, &config), 0);
 }
@@ -193,7 +195,7 @@ static void ticked(struct loop_timer *timer)
 
 static void tell_where_it_hangs(void)
 {
-    struct transfer_stats ends[2] = {{0}};
+    struct transfer_stats ends[2] = {0};
 
     if (pair.client_end.session != NULL)
         transfer_stats(pair.client_end.session, &ends[0]);

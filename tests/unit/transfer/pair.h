@@ -49,6 +49,8 @@ struct pair {
 };
 
 extern struct pair pair;
+/* Where the client's UDP port is; to be set before pair_open(). */
+extern const char *pair_client_address;
 
 /* Opens all of it; time-outs of `config` are used when it is not NULL. */
 void pair_open(const struct transfer_node_config *config);
