@@ -6,6 +6,8 @@
 
 #define US_PER_S INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
+#define DAYS_MIN INT64_C(-719162) /* 0001-01-01 */
+#define DAYS_MAX INT64_C(2932896) /* 9999-12-31 */
 
 /* Days from 1970-01-01 to the given date; years begin in March here, so that
  * the leap day is the last of a year. */
@@ -54,7 +56,7 @@ void datetime_format(int64_t time_us, char text[DATETIME_TEXT_BYTES + 1])
         in_day += S_PER_DAY;
         days--;
     }
-    CHECK(days >= -719162 && days <= 2932896); /* 0001-01-01, 9999-12-31 */
+    CHECK(days >= DAYS_MIN && days <= DAYS_MAX);
     date_from_days(days, &year, &month, &day);
     snprintf(text, DATETIME_TEXT_BYTES + 1,
              "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)year % 10000,
@@ -157,6 +159,10 @@ bool datetime_parse(struct text text, int64_t *time_us)
 
     int64_t seconds = days_from_date(year, month, day) * S_PER_DAY +
                       hour * 3600 + minute * 60 + second - offset_s;
+    /* The offset, and 24:00:00, may lead beyond the years. */
+    if (seconds < DAYS_MIN * S_PER_DAY ||
+        seconds >= (DAYS_MAX + 1) * S_PER_DAY)
+        return false;
     *time_us = seconds * US_PER_S + fraction_us;
     return true;
 }

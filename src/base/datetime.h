@@ -18,9 +18,10 @@
  * year 1 to year 9999. */
 void datetime_format(int64_t time_us, char text[DATETIME_TEXT_BYTES + 1]);
 
-/* Reads a dateTime: years 0001 to 9999, any fraction (cut to microseconds),
- * with Z, an offset of at most 14:00, or none (taken as UTC); 24:00:00 is the
- * next day's start.  Returns false, with `*time_us` untouched, for all else. */
+/* Reads a dateTime: years 0001 to 9999, also once it is in UTC, any fraction
+ * (cut to microseconds), with Z, an offset of at most 14:00, or none (taken as
+ * UTC); 24:00:00 is the next day's start.  Returns false, with `*time_us`
+ * untouched, for all else. */
 bool datetime_parse(struct text text, int64_t *time_us);
 
 #endif
