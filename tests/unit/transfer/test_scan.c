@@ -12,6 +12,7 @@
 
 static struct scan *scan;
 static char listing[1 << 20]; /* "kind path" lines, in order */
+static size_t listing_bytes;
 static struct catalogue_totals totals;
 static uint32_t batch_count;
 
@@ -42,17 +43,19 @@ static void add_record(const struct catalogue_record *record)
 {
     static const char *const kinds[] = {"", "folder ", "file ", "link ",
                                         "failed "};
-    size_t used = strlen(listing);
-    size_t room = sizeof listing - used;
+    char *at = listing + listing_bytes;
+    size_t room = sizeof listing - listing_bytes;
 
-    if (record->kind == CATALOGUE_END)
+    if (record->kind == CATALOGUE_END || room < LIMIT_PATH_BYTES)
         return;
     if (record->kind == CATALOGUE_FAILED)
-        snprintf(listing + used, room, "failed %u %.*s\n", record->error,
-                 (int)record->path.size_bytes, record->path.data);
+        listing_bytes +=
+            (size_t)snprintf(at, room, "failed %u %.*s\n", record->error,
+                             (int)record->path.size_bytes, record->path.data);
     else
-        snprintf(listing + used, room, "%s%.*s\n", kinds[record->kind],
-                 (int)record->path.size_bytes, record->path.data);
+        listing_bytes +=
+            (size_t)snprintf(at, room, "%s%.*s\n", kinds[record->kind],
+                             (int)record->path.size_bytes, record->path.data);
 }
 
 /* Runs the scan to its end through the parser that the receiver has, and
@@ -67,6 +70,7 @@ static void run_scan(void)
 
     catalogue_parser_init(parser);
     listing[0] = '\0';
+    listing_bytes = 0;
     batch_count = 0;
     while (!last) {
         struct scan_batch *batch = scan_next(scan);
