@@ -132,3 +132,11 @@
 
 #endif
 
+/* A regular expression, and its program once repeats are written out: some
+ * hundred times what people write, and a byte of text still costs only
+ * microseconds at the worst. */
+#define LIMIT_PATTERN_BYTES 1024u
+#define LIMIT_PATTERN_STEPS 4096u
+/* Steps and bytes of all matches of one query: a million paths of 120 bytes
+ * take a tenth of it, and it is used up in some 5 s. */
+#define LIMIT_PATTERN_WORK UINT64_C(1500000000)

@@ -8,6 +8,7 @@
 #include "central/describe.h"
 #include "central/filter.h"
 #include "central/query.h"
+#include "store/pattern.h"
 
 enum level {
     LEVEL_KEYS,
@@ -223,8 +224,10 @@ static void query_done(struct query *query, enum query_result result)
     case QUERY_GOOD:
         answer_page(call, query);
         break;
-    case QUERY_NOT_BUILT:
-        api_fault_not_built(call, "CookieFilter or FilenameFilter");
+    case QUERY_TOO_COSTLY:
+        api_fault_client(call, "CookieFilter or FilenameFilter: expected a "
+                               "regular expression that takes less time over "
+                               "all that is stored, or a filter beside it");
         break;
     case QUERY_TOO_MANY:
         api_fault_client(call, "SessionFilter: expected fewer values");
@@ -255,6 +258,25 @@ filter_of(struct api_call *call, struct query *query, bool *read)
     return &asked->session;
 }
 
+/* Whether a pattern is one; else the call is answered.  Those of the filter
+ * are absent when they were empty. */
+static bool check_pattern(struct api_call *call, const char *name,
+                          struct text text)
+{
+    struct pattern_error error;
+
+    if (text_is_absent(text))
+        return true;
+    struct pattern *pattern = pattern_compile(text, &error);
+    if (pattern == NULL)
+        api_fault_client(call,
+                         "%s: expected a regular expression, but at its byte "
+                         "%u %s",
+                         name, error.at_bytes + 1, error.why);
+    pattern_free(pattern);
+    return pattern != NULL;
+}
+
 void api_query(struct api_call *call)
 {
     struct query *query = arena_take_zeroed(call->arena, 1, sizeof *query);
@@ -270,6 +292,10 @@ void api_query(struct api_call *call)
         api_fault_server(call);
         return;
     }
+    if (!check_pattern(call, "CookieFilter",
+                       query->filter.session.cookie_pattern) ||
+        !check_pattern(call, "FilenameFilter", query->filter.name_pattern))
+        return;
     query->central = call->central;
     query->arena = call->arena;
     query->user = call;

@@ -21,8 +21,8 @@ static void finish(struct query *query, enum query_result result)
 
 static enum query_result failure_of(int result)
 {
-    if (result == -EOPNOTSUPP)
-        return QUERY_NOT_BUILT;
+    if (result == -ETIME)
+        return QUERY_TOO_COSTLY;
     return result == -E2BIG ? QUERY_TOO_MANY : QUERY_FAILED;
 }
 
@@ -312,11 +312,6 @@ void query_start(struct query *query)
 {
     CHECK(query->limit >= 1 && query->limit <= STORE_PAGE_ROWS_MAX);
 
-    if (!text_is_absent(query->filter.session.cookie_pattern) ||
-        !text_is_absent(query->filter.name_pattern)) {
-        finish(query, QUERY_NOT_BUILT);
-        return;
-    }
     if (!read_token(query)) {
         finish(query, QUERY_FILTER_CHANGED);
         return;

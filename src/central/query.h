@@ -26,7 +26,7 @@ struct query;
 
 enum query_result {
     QUERY_GOOD,
-    QUERY_NOT_BUILT,      /* a regular expression: Client fault */
+    QUERY_TOO_COSTLY,     /* a regular expression over all rows: Client fault */
     QUERY_TOO_MANY,       /* values in the filter: Client fault */
     QUERY_FILTER_CHANGED, /* FilterChangedErrorFault */
     QUERY_FAILED,         /* Server fault */

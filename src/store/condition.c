@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "store/database.h"
+#include "store/pattern.h"
 
 static void fail(struct conditions *conditions, int result)
 {
@@ -85,6 +87,28 @@ void conditions_add(struct conditions *conditions, const char *sql,
     add_numbers(conditions, sql, false, numbers, count);
 }
 
+void conditions_add_pattern(struct conditions *conditions, const char *sql,
+                            struct text pattern)
+{
+    struct pattern_error error;
+
+    if (conditions->result != 0)
+        return;
+    struct pattern *compiled = pattern_compile(pattern, &error);
+    if (compiled == NULL) {
+        fail(conditions, -EINVAL);
+        return;
+    }
+    append(conditions,
+           (struct condition){.sql = sql, .count = 1, .pattern = compiled});
+}
+
+void conditions_free(struct conditions *conditions)
+{
+    for (uint32_t i = 0; i < conditions->count; i++)
+        pattern_free(conditions->all[i].pattern);
+}
+
 void conditions_add_uuid(struct conditions *conditions, const char *column,
                          struct uuid uuid)
 {
@@ -128,8 +152,6 @@ void conditions_add_session_filter(struct conditions *conditions,
 {
     struct store_texts direction = {&filter->direction, 1};
 
-    if (!text_is_absent(filter->cookie_pattern))
-        fail(conditions, -EOPNOTSUPP);
     for (size_t i = 0; i < sizeof session_lists / sizeof session_lists[0]; i++)
         conditions_add_texts(
             conditions, session_lists[i].column,
@@ -146,13 +168,14 @@ void conditions_add_session_filter(struct conditions *conditions,
                        "SELECT max(n.id) FROM sessions n"
                        " WHERE n.job_uuid = s.job_uuid))",
                        NULL, 0);
+    if (!text_is_absent(filter->cookie_pattern))
+        conditions_add_pattern(conditions, DATABASE_MATCHES("s.cookie"),
+                               filter->cookie_pattern);
 }
 
 void conditions_add_file_filter(struct conditions *conditions,
                                 const struct store_file_filter *filter)
 {
-    if (!text_is_absent(filter->name_pattern))
-        fail(conditions, -EOPNOTSUPP);
     conditions_add_session_filter(conditions, &filter->session);
     conditions_add_numbers(conditions, "f.local_id", filter->local_ids,
                            filter->local_id_count);
@@ -161,6 +184,9 @@ void conditions_add_file_filter(struct conditions *conditions,
     add_interval(conditions, "f.start_us >= ?", "f.start_us <= ?",
                  filter->start);
     add_interval(conditions, "f.end_us >= ?", "f.end_us <= ?", filter->end);
+    if (!text_is_absent(filter->name_pattern))
+        conditions_add_pattern(conditions, DATABASE_MATCHES("f.path"),
+                               filter->name_pattern);
 }
 
 void conditions_add_event_filter(struct conditions *conditions,
@@ -216,6 +242,9 @@ static int bind_value(const struct condition *condition,
 {
     if (condition->texts == NULL)
         return sqlite3_bind_int64(statement, parameter,
+    if (condition->pattern != NULL)
+        return sqlite3_bind_pointer(statement, parameter, condition->pattern,
+                                    DATABASE_PATTERN, NULL);
                                   (int64_t)condition->numbers[place]);
     return sqlite3_bind_text64(
         statement, parameter, condition->texts[place].data,

@@ -26,15 +26,16 @@ struct condition {
     const char *sql; /* a column before IN, or the whole with its "?" */
     bool is_list;
     uint32_t count;
-    const struct text *texts; /* or else numbers */
+    const struct text *texts; /* or else numbers, or a pattern */
     const uint64_t *numbers;
+    struct pattern *pattern; /* owned */
 };
 
 struct conditions {
     struct condition all[CONDITIONS_MAX];
     uint32_t count;
     uint32_t value_count;
-    int result; /* 0, -E2BIG, -ENOMEM, -EOPNOTSUPP: the first one sticks */
+    int result; /* 0, -E2BIG, -ENOMEM, -EINVAL: the first one sticks */
     struct arena *arena; /* keeps the values; borrowed */
 };
 
@@ -46,6 +47,9 @@ void conditions_add_numbers(struct conditions *conditions, const char *column,
 /* `sql` has a "?" for each number. */
 void conditions_add(struct conditions *conditions, const char *sql,
                     const uint64_t *numbers, uint32_t count);
+/* `sql` has a "?" for the pattern, which database_matches() takes. */
+void conditions_add_pattern(struct conditions *conditions, const char *sql,
+                            struct text pattern);
 void conditions_add_uuid(struct conditions *conditions, const char *column,
                          struct uuid uuid);
 
@@ -65,5 +69,7 @@ void conditions_write(const struct conditions *conditions,
  * Returns an SQLite code. */
 MUST_USE int conditions_bind(const struct conditions *conditions,
                              sqlite3_stmt *statement, int *next);
+
+void conditions_free(struct conditions *conditions);
 
 #endif

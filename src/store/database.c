@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+#include "store/pattern.h"
 #include "store/schema.h"
 
 /* Another process (a `ferry user` command, an admin's sqlite3) may hold the
@@ -46,6 +48,8 @@ int database_error(const struct database *database, int code)
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return -EACCES;
+    case SQLITE_INTERRUPT:
+        return -ETIME;
     case SQLITE_READONLY:
         return -EROFS;
     case SQLITE_NOTADB:
@@ -231,6 +235,26 @@ roll_back:
     return ret;
 }
 
+/* Any bytes; NULL matches nothing. */
+static void matches(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct pattern *pattern =
+        sqlite3_value_pointer(values[1], DATABASE_PATTERN);
+    const char *data = (const char *)sqlite3_value_text(values[0]);
+
+    CHECK(count == 2 && pattern != NULL);
+    if (pattern_work(pattern) > LIMIT_PATTERN_WORK) {
+        sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+        return;
+    }
+    sqlite3_result_int(
+        context,
+        data != NULL &&
+            pattern_matches(
+                pattern,
+                text_from(data, (size_t)sqlite3_value_bytes(values[0]))));
+}
+
 static int set_up(struct database *database, enum database_use use,
                   char message[STORE_MESSAGE_BYTES])
 {
@@ -240,6 +264,11 @@ static int set_up(struct database *database, enum database_use use,
     sqlite3_extended_result_codes(database->handle, 1);
     sqlite3_busy_timeout(database->handle, BUSY_WAIT_MS);
     code = database_run(database, settings);
+    if (code == SQLITE_OK)
+        code = sqlite3_create_function_v2(database->handle, "matches", 2,
+                                          SQLITE_UTF8 | SQLITE_DETERMINISTIC |
+                                              SQLITE_DIRECTONLY,
+                                          NULL, matches, NULL, NULL, NULL);
     if (code == SQLITE_OK && use == DATABASE_READ)
         code = database_run(database, "PRAGMA query_only = ON");
     if (code != SQLITE_OK) {

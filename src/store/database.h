@@ -45,6 +45,12 @@ MUST_USE int database_open(struct database *database, const char *path,
                            char message[STORE_MESSAGE_BYTES]);
 void database_close(struct database *database);
 
+/* SQL that is true for a text in which a pattern is found; the "?" is bound to
+ * a struct pattern as a pointer of this name.  -ETIME when the pattern has
+ * cost LIMIT_PATTERN_WORK. */
+#define DATABASE_PATTERN "pattern"
+#define DATABASE_MATCHES(column) "matches(" column ", ?)"
+
 /* What an SQLite code is to our callers: see store.h. */
 int database_error(const struct database *database, int code);
 

@@ -8,6 +8,7 @@
 struct store {
     struct writer writer;
     struct reader reader;
+    struct reader long_reader; /* for queries that others must not wait for */
     char *path;
     int lock_fd; /* held while a server has the file */
     uint64_t opened_sequence;

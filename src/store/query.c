@@ -21,6 +21,7 @@ void query_finish(struct lane *lane, struct lane_item *item)
     store_rows_fn done = query->done;
     void *user = query->user;
 
+    conditions_free(&query->conditions);
     arena_free(&query->arena);
     free(query);
     done(user, rows);
@@ -49,7 +50,8 @@ static struct query *query_new(enum table_id table, uint32_t limit, void *user,
 /* One that is refused still takes its turn: its callback comes as any other. */
 static void ask(struct store *store, struct query *query)
 {
-    struct lane *lane = &store->reader.lane;
+    struct lane *lane =
+        query->is_long ? &store->long_reader.lane : &store->reader.lane;
 
     CHECK(!store->closing);
     if (lane->waiting_count >= LIMIT_STORE_QUERIES)
@@ -79,6 +81,7 @@ void store_query_sessions(struct store *store,
             conditions_add(conditions, "s.id < ?", &from.session_id, 1);
     }
     conditions_add_session_filter(conditions, filter);
+    query->is_long = !text_is_absent(filter->cookie_pattern);
     ask(store, query);
 }
 
@@ -116,6 +119,9 @@ void store_query_files(struct store *store,
         }
     }
     conditions_add_file_filter(conditions, filter);
+    query->is_long = !text_is_absent(filter->session.cookie_pattern) ||
+                     !text_is_absent(filter->name_pattern) ||
+                     filter->paths.count > 0;
     ask(store, query);
 }
 

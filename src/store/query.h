@@ -3,6 +3,9 @@
  * Knows: rows, filters, positions.
  * Must not know: tokens, the wire, what is still only in memory.
  *
+ * Queries that have to look at all rows (patterns, paths of files) have a
+ * thread of their own, so that they hold up only each other.
+ *
  * A filter mirrors the contract's SessionFilter and FileTransferFilter: the
  * values of a list are alternatives, different members combine with AND, and a
  * list that is empty does not filter.  Filters are copied during the call.
@@ -54,9 +57,7 @@ struct store_session_filter {
     struct store_interval end;
     /* Of a job's sessions only the newest takes part, before all else. */
     bool last_session_only;
-    /* Regular expressions are not supported yet: a query that has one is
-     * answered with -EOPNOTSUPP. */
-    struct text cookie_pattern;
+    struct text cookie_pattern; /* see store/pattern.h; absent = any */
 };
 
 struct store_file_filter {
@@ -85,7 +86,9 @@ struct store_position {
 /* The answer.  The receiver owns it and frees it. */
 struct store_rows {
     int result; /* 0, or why there are no rows: see store.h; also -E2BIG for
-                 * a filter with more than LIMIT_STORE_FILTER_VALUES values */
+                 * a filter with more than LIMIT_STORE_FILTER_VALUES values,
+                 * -EINVAL for a pattern that is none and -ETIME for one that
+                 * costs more than LIMIT_PATTERN_WORK over all rows */
     uint32_t count;
     union {
         const struct store_job *jobs;

@@ -30,6 +30,9 @@ struct query {
     enum store_order order_kind;
     struct store_position position;
     uint32_t limit;
+    bool is_long; /* it may look at every row of a table */
+    uint32_t bytes_max; /* of texts, before the last row; 0 = no limit */
+    uint32_t count_max; /* 0: rows are wanted; else only their number */
     struct conditions conditions;
     struct arena arena;
 

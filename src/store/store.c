@@ -58,21 +58,30 @@ static void batch_finish(struct lane *lane, struct lane_item *item)
     done(user, result);
 }
 
-static void reader_stopped(struct lane *lane)
+static void long_reader_stopped(struct lane *lane)
 {
     struct reader *reader = OWNER_OF(lane, struct reader, lane);
-    struct store *store = OWNER_OF(reader, struct store, reader);
+    struct store *store = OWNER_OF(reader, struct store, long_reader);
     store_closed_fn closed = store->closed;
     void *user = store->user;
 
-    /* The reader first: the last connection that closes writes the log back,
+    /* The readers first: the last connection that closes writes the log back,
      * and only the writer may write. */
+    store_reader_close(&store->long_reader);
     store_reader_close(&store->reader);
     writer_close(&store->writer);
     close(store->lock_fd);
     free(store->path);
     free(store);
     closed(user);
+}
+
+static void reader_stopped(struct lane *lane)
+{
+    struct reader *reader = OWNER_OF(lane, struct reader, lane);
+    struct store *store = OWNER_OF(reader, struct store, reader);
+
+    lane_stop(&store->long_reader.lane, long_reader_stopped);
 }
 
 static void writer_stopped(struct lane *lane)
@@ -92,7 +101,7 @@ void store_close(struct store *store, void *user, store_closed_fn closed)
     lane_stop(&store->writer.lane, writer_stopped);
 }
 
-/* Starts both threads, or none. */
+/* Starts all threads, or none. */
 static int start_threads(struct store *store, struct loop *loop)
 {
     int ret = lane_start(&store->writer.lane, loop, "store-writer", writer_run,
@@ -100,10 +109,20 @@ static int start_threads(struct store *store, struct loop *loop)
 
     if (ret != 0)
         return ret;
-    ret = lane_start(&store->reader.lane, loop, "store-reader", store_reader_run,
-                     query_finish);
+    ret = lane_start(&store->reader.lane, loop, "store-reader",
+                     store_reader_run, query_finish);
     if (ret != 0)
-        lane_cancel(&store->writer.lane);
+        goto cancel_writer;
+    ret = lane_start(&store->long_reader.lane, loop, "store-scanner",
+                     store_reader_run, query_finish);
+    if (ret != 0)
+        goto cancel_reader;
+    return 0;
+
+cancel_reader:
+    lane_cancel(&store->reader.lane);
+cancel_writer:
+    lane_cancel(&store->writer.lane);
     return ret;
 }
 
@@ -125,18 +144,23 @@ int store_open(struct store **store, struct loop *loop, const char *path,
     ret = store_reader_open(&opened->reader, path, message);
     if (ret != 0)
         goto close_writer;
+    ret = store_reader_open(&opened->long_reader, path, message);
+    if (ret != 0)
+        goto close_reader;
     opened->opened_sequence = opened->writer.sequence;
     opened->change = opened->writer.change;
     opened->full = opened->writer.full;
     ret = start_threads(opened, loop);
     if (ret != 0) {
         snprintf(message, STORE_MESSAGE_BYTES, "no thread can be started");
-        goto close_reader;
+        goto close_long_reader;
     }
     LOG(store_opened, path, (unsigned long long)opened->opened_sequence);
     *store = opened;
     return 0;
 
+close_long_reader:
+    store_reader_close(&opened->long_reader);
 close_reader:
     store_reader_close(&opened->reader);
 close_writer:

@@ -208,23 +208,67 @@ Test(query, a_changed_session_keeps_its_place_by_age)
     store_rows_free(rows);
 }
 
-Test(query, regular_expressions_are_refused_not_ignored)
+Test(query, regular_expressions_choose_among_cookies_and_paths)
 {
-    struct store_session_filter sessions = {.cookie_pattern = T("b.*")};
-    struct store_file_filter files = {.name_pattern = T("b.*")};
-    struct store_file_filter both = {.session = sessions};
-    struct store_rows *rows;
+    const struct {
+        const char *cookies; /* NULL: any */
+        const char *paths;
+        const char *want;
+    } cases[] = {
+        {"^bl", NULL, "2.1 2.2 "},   {"^BL", NULL, ""},
+        {"e", NULL, "2.1 2.2 1.1 "}, {NULL, "\\.mxf$", "2.1 1.1 "},
+        {NULL, "2.\\.mov$", "2.2 "}, {"e$", "mov$", "2.2 "},
+    };
+    struct store_batch *batch = store_batch_new();
+    struct store_session red = session_of(1, 1);
+    struct store_session blue = session_of(2, 2);
+    struct store_session none = session_of(3, 3);
 
-    put_sessions();
-    rows = fixture_sessions(&fixture, &sessions, STORE_BY_AGE, start, 10);
-    cr_expect_eq(rows->result, -EOPNOTSUPP);
+    red.cookie = text_of("red");
+    blue.cookie = text_of("blue");
+    store_batch_put_session(batch, &red);
+    store_batch_put_session(batch, &blue);
+    store_batch_put_session(batch, &none); /* no cookie: no pattern finds it */
+    static const char *const paths[] = {"a/1.mxf", "b/1.mxf", "b/2\xff.mov"};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct store_file file = file_of(i == 0 ? 1 : 2, i == 2 ? 2 : 1);
+        file.path = text_of(paths[i]);
+        store_batch_put_file(batch, &file);
+    }
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct store_file_filter filter = {
+            .session.cookie_pattern = text_of(cases[i].cookies),
+            .name_pattern = text_of(cases[i].paths)};
+        struct store_rows *rows =
+            fixture_files(&fixture, &filter, STORE_BY_AGE, start, 10);
+        char got[64] = "";
+        cr_assert_eq(rows->result, 0);
+        for (uint32_t j = 0; j < rows->count; j++)
+            sprintf(got + strlen(got), "%u.%u ",
+                    number_of(rows->files[j].session_uuid),
+                    (unsigned)rows->files[j].local_id);
+        cr_expect_str_eq(got, cases[i].want, "case %zu: %s", i, got);
+        store_rows_free(rows);
+    }
+    struct store_session_filter sessions = {.cookie_pattern =
+                                                T("^(red|blue)$")};
+    struct store_rows *rows =
+        fixture_sessions(&fixture, &sessions, STORE_BY_AGE, start, 1);
+    cr_expect_eq(rows->count, 1);
+    cr_expect_eq(rows->remaining, 1);
+    store_rows_free(rows);
+}
+
+Test(query, a_wrong_regular_expression_is_refused)
+{
+    struct store_session_filter filter = {.cookie_pattern = T("(a")};
+    struct store_rows *rows =
+        fixture_sessions(&fixture, &filter, STORE_BY_AGE, start, 10);
+
+    cr_expect_eq(rows->result, -EINVAL);
     cr_expect_eq(rows->count, 0);
-    store_rows_free(rows);
-    rows = fixture_files(&fixture, &files, STORE_BY_AGE, start, 10);
-    cr_expect_eq(rows->result, -EOPNOTSUPP);
-    store_rows_free(rows);
-    rows = fixture_files(&fixture, &both, STORE_BY_AGE, start, 10);
-    cr_expect_eq(rows->result, -EOPNOTSUPP);
     store_rows_free(rows);
 }
 
