@@ -30,7 +30,7 @@ static double duplicate_share(const struct sim_flow *flow)
            (double)statistics.received_bytes;
 }
 
-Test(sim_file, fixed_200_mbit_over_100_ms_and_1_percent, .timeout = 60)
+Test(sim_file, fixed_200_mbit_over_100_ms_and_1_percent, .timeout = 900)
 {
     struct sim_path path = {.rate_bps = 1000 * MBIT,
                             .there_ns = 50 * SIM_MS,
@@ -55,7 +55,7 @@ Test(sim_file, fixed_200_mbit_over_100_ms_and_1_percent, .timeout = 60)
     sim_free(sim);
 }
 
-Test(sim_file, ten_percent_of_loss_wastes_less_than_one, .timeout = 60)
+Test(sim_file, ten_percent_of_loss_wastes_less_than_one, .timeout = 900)
 {
     for (unsigned long seed = 1; seed <= 3; seed++) {
         struct sim_path path = wan;
@@ -74,7 +74,7 @@ Test(sim_file, ten_percent_of_loss_wastes_less_than_one, .timeout = 60)
 }
 
 /* One in a hundred comes 2 ms late: on the edge of the slack. */
-Test(sim_file, late_datagrams_are_hardly_sent_again, .timeout = 60)
+Test(sim_file, late_datagrams_are_hardly_sent_again, .timeout = 900)
 {
     static const struct {
         uint32_t loss_ppm;
@@ -105,7 +105,7 @@ Test(sim_file, late_datagrams_are_hardly_sent_again, .timeout = 60)
 
 /* No trace, only what must hold: loss there and back, reordering, jitter,
  * short blocks, and a source that has not always what is asked for. */
-Test(sim_file, it_always_completes, .timeout = 60)
+Test(sim_file, it_always_completes, .timeout = 900)
 {
     for (unsigned long seed = 1; seed <= 20; seed++) {
         struct sim_path path = wan;

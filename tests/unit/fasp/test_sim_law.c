@@ -20,7 +20,7 @@ static double mbit_for(struct sim *sim, struct sim_flow *flow, uint64_t span)
            (double)span;
 }
 
-Test(sim_law, alone_the_queue_stays_small, .timeout = 60)
+Test(sim_law, alone_the_queue_stays_small, .timeout = 900)
 {
     struct sim *sim = sim_new(1, gigabit);
 
@@ -45,7 +45,7 @@ Test(sim_law, the_start_takes_two_seconds_and_loses_nothing)
     sim_free(sim);
 }
 
-Test(sim_law, flows_share_evenly, .timeout = 60)
+Test(sim_law, flows_share_evenly, .timeout = 900)
 {
     static const uint32_t counts[] = {2, 4};
 
@@ -77,7 +77,7 @@ Test(sim_law, flows_share_evenly, .timeout = 60)
     }
 }
 
-Test(sim_law, less_capacity_is_noticed, .timeout = 60)
+Test(sim_law, less_capacity_is_noticed, .timeout = 900)
 {
     struct sim *sim = sim_new(1, gigabit);
     struct sim_flow *flow = sim_add(sim, endless);
@@ -89,7 +89,7 @@ Test(sim_law, less_capacity_is_noticed, .timeout = 60)
     sim_free(sim);
 }
 
-Test(sim_law, more_capacity_is_found, .timeout = 60)
+Test(sim_law, more_capacity_is_found, .timeout = 900)
 {
     struct sim_path path = gigabit;
     path.rate_bps = 100 * MBIT;
@@ -103,7 +103,7 @@ Test(sim_law, more_capacity_is_found, .timeout = 60)
     sim_free(sim);
 }
 
-Test(sim_law, jitter_is_no_queue, .timeout = 60)
+Test(sim_law, jitter_is_no_queue, .timeout = 900)
 {
     static const struct {
         uint64_t jitter_ns;
@@ -123,7 +123,7 @@ Test(sim_law, jitter_is_no_queue, .timeout = 60)
     }
 }
 
-Test(sim_law, the_breaker_stops_a_rate_that_does_not_arrive, .timeout = 60)
+Test(sim_law, the_breaker_stops_a_rate_that_does_not_arrive, .timeout = 900)
 {
     struct sim_path path = gigabit;
     path.rate_bps = 50 * MBIT;
@@ -143,7 +143,7 @@ Test(sim_law, the_breaker_stops_a_rate_that_does_not_arrive, .timeout = 60)
     sim_free(sim);
 }
 
-Test(sim_law, a_minimum_rate_is_kept_in_company, .timeout = 60)
+Test(sim_law, a_minimum_rate_is_kept_in_company, .timeout = 900)
 {
     struct sim_path path = gigabit;
     path.rate_bps = 100 * MBIT;
