@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/serve.h"
+
 #define VERSION "0.1.0"
 
 const struct command commands[] = {
     {"serve", command_serve,
      "--state DIR --docroot DIR [--soap ADDRESS:PORT]\n"
      "        [--transfer ADDRESS:PORT] [--insecure-soap] [--no-daemon]\n"
-     "        [-D|-DD|-DDD] [-L-]",
+     "        [--pid-file FILE] [-D|-DD|-DDD] [-L-|-L DIR]",
      "run the server: SOAP services and transfers"},
     {"user", command_user,
      "add NAME --docroot DIR [--password-stdin] [--key FILE.pub] --state DIR\n"
@@ -114,7 +116,7 @@ int command_main(int argc, char **argv)
     const char *program = slash != NULL ? slash + 1 : argv[0];
 
     if (strcmp(program, "asperacentral") == 0)
-        return command_serve(command_find("serve"), argc - 1, argv + 1);
+        return serve_as(command_find("serve"), program, argc - 1, argv + 1);
     if (argc < 2) {
         command_help(command_find("help"), 0, NULL);
         return EXIT_USAGE;
