@@ -4,9 +4,11 @@
  * Must not know: HTTP, sockets, what an operation does.
  *
  * Streaming: bytes may be split anywhere, inside a tag or a character, and
- * the result is the same.  The struct and its texts lie in the arena that
- * soap_reader_start() was given and live as long as that.  Memory is bounded:
- * the arena's limit for what is kept, LIMIT_XML_... for what is looked at.
+ * the result is the same, save which of two reasons is told for text that is
+ * where none may be and holds "]]>", which no text may hold.  The struct and
+ * its texts lie in the arena that soap_reader_start() was given and live as
+ * long as that.  Memory is bounded: the arena's limit for what is kept,
+ * LIMIT_XML_... for what is looked at.
  *
  *     start --feed--> MORE --feed--> ... --feed(last)--> DONE
  *                      |                                  |
