@@ -3,15 +3,21 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
+static bool has_data_header(uint8_t type)
+{
+    return type == FASP_PACKET_DATA || type == FASP_PACKET_PROBE ||
+           type == FASP_PACKET_TRAIN;
+}
+
 bool fasp_packet_read(const uint8_t *data, uint32_t size_bytes,
                       struct fasp_packet *packet)
 {
     struct bytes_reader reader = bytes_read_from(data, size_bytes);
     uint8_t type = bytes_get_u8(&reader);
     uint8_t flags = bytes_get_u8(&reader);
-    bool has_data = type == FASP_PACKET_DATA || type == FASP_PACKET_PROBE;
+    bool has_data = has_data_header(type);
 
-    if (type < FASP_PACKET_DATA || type > FASP_PACKET_PATH_RESPONSE)
+    if (type < FASP_PACKET_DATA || type > FASP_PACKET_TRAIN)
         return false;
     if ((flags & ~(type == FASP_PACKET_DATA ? FASP_PACKET_FLAG_SPACE : 0)) != 0)
         return false;
@@ -47,8 +53,7 @@ bool fasp_packet_connection(const uint8_t *data, uint32_t size_bytes,
 
 uint32_t fasp_packet_write(const struct fasp_packet *packet, uint8_t *out)
 {
-    bool has_data =
-        packet->type == FASP_PACKET_DATA || packet->type == FASP_PACKET_PROBE;
+    bool has_data = has_data_header((uint8_t)packet->type);
     struct bytes_writer writer = bytes_write_to(out, FASP_DATA_HEADER_BYTES);
 
     bytes_put_u8(&writer, (uint8_t)packet->type);

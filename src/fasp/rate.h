@@ -10,8 +10,9 @@
  *   fixed   the target at once, no budget.  A circuit breaker falls to 1.25
  *           times what arrives when less than half of the rate arrived for
  *           30 s, and follows from there.
- *   fair    START: the budget doubles each round, until a queue shows, or what
- *           arrives grows no more.
+ *   fair    START: trains of datagrams measure the path, and the budget grows
+ *           from half of that each round, until a queue shows, or what arrives
+ *           grows no more.
  *           RUN: the budget rests where `a` bytes of ours wait in the queue of
  *           the narrowest link; a grows with the root of the rate, so that
  *           flows share evenly.  Loss counts only where it exceeds what the
@@ -19,19 +20,16 @@
  *           DRAIN: at each multiple of 10 s of the wall clock, all senders
  *           halve their budgets for a round trip and so see the path without
  *           a queue.  What is lost at half the rate is not ours: that sets p0.
+ *           A queue that stays is somebody else's, who fills the buffer.
  *           REST: a round after a drain in which the law waits.
+ *   high    the same with twice a fair flow's share.
+ *   low     the same with a tenth of it, and gives way when a queue stays.
  *
  *        START --> RUN <--> DRAIN --> REST --> RUN
  *
- * Not there yet: high and low; competition with senders that fill the buffer;
- * trains of datagrams that measure the path before the start (it doubles from
- * 32 datagrams instead); clock skew between drains; shares of a vlink other
- * than through `cap_bps`.
- *
- * In the simulator below what is wanted: 512 MiB by fair on 1 Gbit/s and 100 ms
- * take 5.9 s without a handshake (wanted: 5.3 s with one); four flows that join
- * one after the other at 300 ms have a Jain index of 0.59 after 90 s (0.96); a
- * link of 300 Mbit/s without a queue is used to 0.89 (0.96).
+ * Where the round trip is shorter than the time between reports, that time
+ * takes its place in the law (rate_loop_s()): nobody can react faster, and
+ * what is measured within less is the noise of two busy hosts.
  *
  * Estimates are doubles: they are made of reports, at most 200 a second, and
  * cost nothing for each datagram.  Units within: bytes and seconds.
@@ -66,7 +64,7 @@ struct fasp_rates {
 /* No session that is not paused is slower: 8 KB/s. */
 #define FASP_RATE_BPS_MIN UINT64_C(64000)
 
-/* Whether the policy is built and the rates are in range. */
+/* Whether the rates are in range. */
 bool fasp_rates_supported(const struct fasp_rates *rates);
 
 enum rate_state {
@@ -89,6 +87,7 @@ struct rate_report {
     uint32_t owd_min_us; /* arrival minus sender's time, any offset, wraps */
     uint32_t owd_mean_us;
     uint64_t disk_queue_ns;
+    uint64_t train_rate; /* bytes a second, of the trains; 0 = none */
 };
 
 #define RATE_BUCKETS 12 /* of 1 s: what base and B are minima of */
@@ -96,6 +95,7 @@ struct rate_report {
 struct rate_bucket {
     uint64_t second; /* 0 = empty */
     double owd_s;
+    double owd_at_s; /* when that was so */
     double rtt_s;
 };
 
@@ -115,7 +115,37 @@ struct rate_round {
     uint64_t lost;
     uint64_t runs;
     double queue_s_sum;
+    double queue_s_min;
     uint32_t reports;
+};
+
+/* How fast the two clocks run apart, from drain to drain. */
+struct rate_skew {
+    double skew;      /* seconds a second; 0 = unknown */
+    double owd_s_min; /* within this drain */
+    double rtt_s_min;
+    double owd_at_s;
+    double point_s; /* owd - RTT/2 at the drain before */
+    double point_at_s;
+    double last; /* the one before; agrees with the next, or is forgotten */
+    bool point_known;
+    bool last_known;
+};
+
+/* A sender that fills the buffer. */
+struct rate_rival {
+    bool active;
+    uint32_t drains;      /* running, that a queue outlasted */
+    uint32_t drains_free; /* running, that emptied it */
+    uint32_t free_rounds;
+    double queue_s_before; /* the drain */
+    double queue_s_min;    /* in it; INFINITY = no report */
+    double depth;
+    double most; /* the virtual window's, where it lost last */
+    double window;
+    double epoch_s;
+    double k_s; /* from the epoch to `most` */
+    double loss_next_s;
 };
 
 /* What is lost while the rate is halved. */
@@ -153,6 +183,7 @@ struct rate {
     enum rate_state state;
     double mss; /* a full datagram on the wire */
     bool paused;
+    double paused_s; /* since then */
     bool clock_unsynchronised;
 
     /* Estimates. */
@@ -160,8 +191,9 @@ struct rate {
     bool owd_known;
     uint32_t owd_zero_us; /* the first owd: others are relative to it */
     double base_s;
-    double trip_s; /* B */
-    double queue_s;
+    double trip_s;        /* B */
+    double path_queue_s;  /* of the network alone */
+    double queue_s;       /* that, the disk's or the vlink's */
     double queue_round_s; /* of the last whole round */
     double sigma_s;
     double delivered; /* D, bytes a second, of the last round */
@@ -170,6 +202,7 @@ struct rate {
     struct rate_round round;
     struct rate_report last;
     bool last_known;
+    uint64_t vlink_queue_ns;
     double recent; /* D over the last reports, about B/8 */
     uint64_t recent_delivered_bytes;
     uint64_t recent_rx_us;
@@ -188,6 +221,7 @@ struct rate {
     double a;
     double a_cap;
     double d_max;
+    double d_long; /* the same, and never starts anew */
     double cut_next_s;
     uint32_t low_rounds;
     uint32_t fall_rounds; /* rounds with D < d_max / 2 */
@@ -196,6 +230,12 @@ struct rate {
     bool limited; /* the application was the limit in this round */
 
     /* Start. */
+    double train_rate;    /* bytes a second; 0 = no estimate */
+    double train_bytes;   /* that went out, */
+    double train_at_s;    /* at this time; 0 = none */
+    double train_until_s; /* an estimate may still come */
+    double train_clear_s; /* the queue is of the trains up to here */
+    uint32_t start_rounds;
     uint32_t flat_rounds;
     double start_delivered;          /* D of the round before */
     struct rate_window start_before; /* loss of the rounds before the last */
@@ -207,6 +247,8 @@ struct rate {
     double rest_end_s;
     int64_t drain_slot; /* wall clock / 10 s */
     struct rate_test test;
+    struct rate_skew skew;
+    struct rate_rival rival;
 
     /* A longer path that looks like a queue. */
     double steady_queue_s;
@@ -222,6 +264,11 @@ void rate_init(struct rate *rate, const struct fasp_rates *rates,
                uint32_t mss_bytes, uint64_t rtt_ns, bool clock_unsynchronised,
                uint64_t now_ns);
 
+/* Trains go out, of `bytes` in all: their estimate will come with a report. */
+void rate_trains(struct rate *rate, uint64_t bytes, uint64_t now_ns);
+/* Whether trains would tell more than the target does. */
+bool rate_wants_trains(const struct rate *rate, uint64_t bytes);
+
 /* Takes a report in.  Their numbers never fall from one to the next. */
 void rate_report(struct rate *rate, const struct rate_report *report);
 
@@ -232,10 +279,15 @@ void rate_tick(struct rate *rate, uint64_t now_ns, int64_t wall_us,
 
 /* The application, not the budget, was the limit just now. */
 void rate_limited(struct rate *rate);
+/* It is no more: what was measured so far says nothing. */
+void rate_unlimited(struct rate *rate);
 
 /* `rates` are supported. */
 void rate_set(struct rate *rate, const struct fasp_rates *rates,
               uint64_t now_ns);
-void rate_pause(struct rate *rate, bool paused);
+/* Estimates of before a pause hold for 60 s. */
+void rate_pause(struct rate *rate, bool paused, uint64_t now_ns);
+/* The delay of the queue that the members of a vlink share (vlink.h). */
+void rate_vlink_queue(struct rate *rate, uint64_t queue_ns);
 
 #endif

@@ -13,7 +13,8 @@
 void rate_drain_begin(struct rate *rate, double now_s, bool test, bool asking,
                       uint64_t sent_number)
 {
-    double span_s = rate->trip_s + rate->queue_s;
+    double loop_s = rate_loop_s(rate);
+    double span_s = loop_s + rate->queue_s;
 
     rate->depth = rate_larger(
         DEPTH_MIN, span_s > 0 ? 1 - (rate->queue_s + 0.05) / span_s : 0);
@@ -30,8 +31,9 @@ void rate_drain_begin(struct rate *rate, double now_s, bool test, bool asking,
     }
     rate->state = RATE_DRAIN;
     rate->drain_begin_s = now_s;
-    rate->drain_end_s =
-        now_s + rate_larger(rate->trip_s + span_s / 2, DRAIN_S_MIN);
+    rate->drain_end_s = now_s + rate_larger(loop_s + span_s / 2, DRAIN_S_MIN);
+    rate_skew_begin(rate);
+    rate_rival_drain_begin(rate);
     rate_publish(rate);
 }
 
@@ -39,7 +41,7 @@ static void end_drain(struct rate *rate, double now_s, uint64_t sent_number)
 {
     rate->depth = 1;
     rate->state = RATE_REST;
-    rate->rest_end_s = now_s + rate->trip_s + rate->queue_s;
+    rate->rest_end_s = now_s + rate_loop_s(rate) + rate->queue_s;
     rate->test.end = sent_number;
     rate->test.end_s = now_s;
     rate_publish(rate);
@@ -53,6 +55,8 @@ void rate_drain_tick(struct rate *rate, double now_s, uint64_t sent_number)
         if (now_s < rate->rest_end_s)
             return;
         rate->state = RATE_RUN;
+        rate_skew_end(rate);
+        rate_rival_drain_end(rate, now_s);
         rate_begin_round(rate, &rate->last);
         return;
     }

@@ -6,6 +6,10 @@
 #define A1_BYTES 350e3
 #define A1_RATE 125e6
 #define A_DATAGRAMS_MIN 4
+#define A_DATAGRAMS_MIN_LOW 2
+/* Low asks for no longer queue, and leaves one that is longer. */
+#define LOW_QUEUE_S 0.005
+#define LOW_LEAVES_S 0.010
 #define SIGMA_S_MAX 0.020
 
 /* Lasting loss below this is not worth a reaction. */
@@ -26,68 +30,23 @@ void rate_clear_windows(struct rate *rate)
     rate->excess_rounds = 0;
 }
 
+double rate_budget_min(const struct rate *rate)
+{
+    return (rate->rates.policy == FASP_POLICY_LOW ? A_DATAGRAMS_MIN_LOW
+                                                  : A_DATAGRAMS_MIN) *
+           rate->mss;
+}
+
 /* The queue that a flow of this rate asks for, before any cut. */
-static double queue_asked(const struct rate *rate, double delivered)
+double rate_queue_asked(const struct rate *rate, double delivered)
 {
-    double a = A1_BYTES * sqrt(delivered / A1_RATE);
+    double a = rate_weight(rate) * A1_BYTES * sqrt(delivered / A1_RATE);
 
-    a = rate_larger(a, A_DATAGRAMS_MIN * rate->mss);
+    if (rate->rates.policy == FASP_POLICY_LOW)
+        return rate_larger(rate_smaller(a, LOW_QUEUE_S * delivered),
+                           rate_budget_min(rate));
+    a = rate_larger(a, rate_budget_min(rate));
     return rate_larger(a, rate_smaller(rate->sigma_s, SIGMA_S_MAX) * delivered);
-}
-
-static void finish_start(struct rate *rate)
-{
-    double delivered = rate->recent > 0 ? rate->recent : rate->delivered;
-    double a = queue_asked(rate, delivered);
-
-    if (rate->start_before.judged > 0) {
-        rate->path_loss = rate_smaller(rate_share(&rate->start_before), 0.1);
-        rate->path_loss_margin =
-            rate->path_loss > 0 ? rate_margin(&rate->start_before) : 0;
-    }
-    if (delivered > 0)
-        rate->budget = rate_smaller(
-            rate->budget, delivered / (1 - rate->path_loss) * rate->trip_s + a);
-    rate->budget = rate_larger(rate->budget, A_DATAGRAMS_MIN * rate->mss);
-    rate->d_max = rate_larger(rate->delivered, delivered);
-    rate->a = a;
-    rate->state = RATE_RUN;
-    rate->low_rounds = 0;
-    rate->test.ask_next_s = 0; /* p0 is a guess until it is asked */
-    rate_clear_windows(rate);
-    rate_begin_round(rate, &rate->last);
-}
-
-void rate_start_report(struct rate *rate, double now_s)
-{
-    double limit_s = rate_larger(0.002 + 2 * rate->sigma_s,
-                                 rate_smaller(0.004, rate->trip_s / 16));
-
-    (void)now_s;
-    if (rate->queue_s > limit_s)
-        finish_start(rate);
-}
-
-void rate_start_round(struct rate *rate, const struct rate_result *result)
-{
-    double excess =
-        rate_share(&rate->now_window) - rate_margin(&rate->now_window);
-    bool flat = result->delivered < 1.2 * rate->start_delivered;
-
-    if (!rate->limited) {
-        rate->flat_rounds = flat ? rate->flat_rounds + 1 : 0;
-        if (rate->flat_rounds >= 3 || (excess > 0.02 && flat)) {
-            finish_start(rate);
-            return;
-        }
-        rate->budget *= 2;
-        rate->start_delivered = result->delivered;
-    }
-    /* Loss of this round is of "the rounds before the last" from the next on.
-     */
-    rate->start_before.judged += result->loss.judged;
-    rate->start_before.lost += result->loss.lost;
-    rate->start_before.runs += result->loss.runs;
 }
 
 static void judge_loss(struct rate *rate)
@@ -115,7 +74,10 @@ static void judge_loss(struct rate *rate)
 
 static void follow_best(struct rate *rate, const struct rate_result *result)
 {
-    rate->d_max *= rate_larger(0, 1 - 0.02 * result->span_s);
+    double decay = rate_larger(0, 1 - 0.02 * result->span_s);
+
+    rate->d_max *= decay;
+    rate->d_long = rate_larger(result->delivered, rate->d_long * decay);
     rate->fall_rounds =
         result->delivered < rate->d_max / 2 ? rate->fall_rounds + 1 : 0;
     if (result->delivered > rate->d_max || rate->fall_rounds >= 3) {
@@ -132,8 +94,8 @@ static void follow_best(struct rate *rate, const struct rate_result *result)
  * milliseconds of queue and no rate. */
 static void cut(struct rate *rate, const struct rate_result *result)
 {
-    double asked = queue_asked(rate, result->delivered);
-    double round_s = rate->trip_s + result->queue_s;
+    double asked = rate_queue_asked(rate, result->delivered);
+    double round_s = rate_loop_s(rate) + result->queue_s;
     bool lasting = rate->excess_long > 0 && result->loss.lost > 0;
 
     rate->a = rate_smaller(asked, rate->a_cap);
@@ -142,7 +104,7 @@ static void cut(struct rate *rate, const struct rate_result *result)
                                     result->queue_s * result->delivered);
         rate->cut_next_s = result->now_s + (rate->excess > 0 ? 1 : 8) * round_s;
         rate->now_window = (struct rate_window){0};
-        rate->a_cap = rate_larger(A_DATAGRAMS_MIN * rate->mss, CUT * least);
+        rate->a_cap = rate_larger(rate_budget_min(rate), CUT * least);
     } else if (rate->a_cap < INFINITY) {
         rate->a_cap += 0.05 * rate->a * result->span_s;
         if (rate->a_cap > 2 * asked)
@@ -157,7 +119,7 @@ static double grow(struct rate *rate, const struct rate_result *result,
                    double wanted)
 {
     static const double steps[] = {1.05, 1.1, 1.2, 1.4, 1.5};
-    double known = rate->d_max / (1 - rate->path_loss) * rate->trip_s;
+    double known = rate->d_max / (1 - rate->path_loss) * rate_loop_s(rate);
 
     rate->low_rounds++;
     if (rate->low_rounds < 2)
@@ -198,7 +160,7 @@ static void notice_longer_path(struct rate *rate, double queue_s, double a_s)
 
 void rate_run_round(struct rate *rate, const struct rate_result *result)
 {
-    double trip = rate->trip_s;
+    double trip = rate_loop_s(rate);
     double queue = result->queue_s;
     double delivered = result->delivered;
 
@@ -215,8 +177,12 @@ void rate_run_round(struct rate *rate, const struct rate_result *result)
     double wanted =
         rate->budget / 2 + (keep * trip / (trip + queue) + rate->a) / 2;
     /* What arrives now is ours whatever the queue. */
-    wanted = rate_larger(
-        wanted, rate_smaller(rate->budget, KEEP * delivered / open * trip));
+    if (rate->rates.policy != FASP_POLICY_LOW)
+        wanted = rate_larger(
+            wanted, rate_smaller(rate->budget, KEEP * delivered / open * trip));
+    else if (rate->d_long > 0 &&
+             queue > LOW_LEAVES_S + 2 * rate->mss / rate->d_long)
+        wanted = rate_smaller(wanted, rate->budget / 2);
 
     bool empty = queue * delivered < rate->a / 4;
     if (empty && rate->excess_long == 0)
@@ -233,7 +199,8 @@ void rate_run_round(struct rate *rate, const struct rate_result *result)
                       ? rate->budget
                       : 1.5 * delivered / open * (trip + queue) + rate->a;
     rate->budget =
-        rate_larger(A_DATAGRAMS_MIN * rate->mss, rate_smaller(wanted, most));
+        rate_larger(rate_budget_min(rate), rate_smaller(wanted, most));
+    rate_rival_round(rate, result);
     notice_longer_path(rate, queue,
                        delivered > 0 ? rate->a / delivered : INFINITY);
 }

@@ -59,7 +59,8 @@ static bool open_into(struct fasp_receiver *receiver,
 
 /* What holds for every genuine datagram, even one that has to be dropped. */
 static void learn(struct fasp_receiver *receiver,
-                  const struct fasp_packet *packet, uint64_t now_ns)
+                  const struct fasp_packet *packet, uint32_t size_bytes,
+                  uint64_t now_ns)
 {
     receiver->statistics.packets++;
     receiver->statistics.last_packet_ns = now_ns;
@@ -74,6 +75,8 @@ static void learn(struct fasp_receiver *receiver,
     if (relative_us < delays->min_us)
         delays->min_us = relative_us;
     delays->sum_us += relative_us;
+    if (packet->type == FASP_PACKET_TRAIN)
+        receiver_train_take(receiver, packet, size_bytes, now_ns);
 
     receiver->any = true;
     receiver->newest_time_us = packet->time_us;
@@ -180,7 +183,7 @@ static enum fasp_taken take_data(struct fasp_receiver *receiver,
 
     if (!open_into(receiver, packet, data, size_bytes, out))
         return FASP_FORGED;
-    learn(receiver, packet, now_ns);
+    learn(receiver, packet, size_bytes, now_ns);
     if (packet->place + size > space->end)
         return FASP_NONSENSE;
 
@@ -207,7 +210,7 @@ static enum fasp_taken take_other(struct fasp_receiver *receiver,
 {
     if (!open_into(receiver, packet, data, size_bytes, receiver->scratch))
         return FASP_FORGED;
-    learn(receiver, packet, now_ns);
+    learn(receiver, packet, size_bytes, now_ns);
     if (!count_in(receiver, packet, size_bytes, now_ns))
         return FASP_NO_ROOM;
     if (packet->type == FASP_PACKET_PROBE)
@@ -228,6 +231,8 @@ static bool fits(const struct fasp_packet *packet, uint32_t size_bytes)
         return inner > 0 && size_bytes <= FASP_DATAGRAM_BYTES_MAX;
     case FASP_PACKET_PROBE:
         return inner == 0;
+    case FASP_PACKET_TRAIN:
+        return inner > 0 && size_bytes <= FASP_TRAIN_DATAGRAM_BYTES_MAX;
     case FASP_PACKET_PATH_CHALLENGE:
     case FASP_PACKET_PATH_RESPONSE:
         return inner == FASP_PATH_TOKEN_BYTES;

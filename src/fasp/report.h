@@ -39,7 +39,7 @@ struct report {
     uint32_t hold_us;
     uint32_t disk_queue_us;
     uint64_t free_bytes;
-    uint64_t train_rate; /* bytes a second; 0 = none, as always today */
+    uint64_t train_rate; /* bytes a second; 0 = no train came */
     uint32_t ce_count;   /* 0 = none, as always today */
 };
 

@@ -14,6 +14,7 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
 {
     CHECK(options->datagram_bytes >= FASP_DATAGRAM_BYTES_MIN);
     CHECK(options->datagram_bytes <= FASP_DATAGRAM_BYTES_MAX);
+    CHECK(options->trains <= FASP_TRAINS);
 
     if (!fasp_rates_supported(&options->rates))
         return NULL;
@@ -37,6 +38,13 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
     sender->sent_ns = now_ns;
     sender->report_ns = now_ns;
     sender->progress_ns = now_ns;
+    sender->train_ns = now_ns;
+    uint64_t train_bytes = (uint64_t)options->trains * FASP_TRAIN_DATAGRAMS *
+                           (sender_train_datagram(sender) + FASP_WIRE_BYTES);
+    if (train_bytes > 0 && rate_wants_trains(&sender->rate, train_bytes)) {
+        sender->trains_left = options->trains;
+        rate_trains(&sender->rate, train_bytes, now_ns);
+    }
     return sender;
 }
 
@@ -59,6 +67,8 @@ void fasp_sender_limit(struct fasp_sender *sender, enum fasp_space space,
     CHECK(end >= pieces->end);
     CHECK(end <= FASP_NUMBER_MAX);
     CHECK(!pieces->final || (end == pieces->end && final));
+    if (pieces_ready(pieces) == 0 && end > pieces->end)
+        rate_unlimited(&sender->rate);
     pieces->end = end;
     pieces->final = final;
     sender->due_ns = 0;
@@ -114,8 +124,13 @@ bool fasp_sender_set_rates(struct fasp_sender *sender,
 
 void fasp_sender_pause(struct fasp_sender *sender, bool paused, uint64_t now_ns)
 {
-    rate_pause(&sender->rate, paused);
+    rate_pause(&sender->rate, paused, now_ns);
     sender->due_ns = now_ns;
+}
+
+void fasp_sender_vlink_queue(struct fasp_sender *sender, uint64_t queue_ns)
+{
+    rate_vlink_queue(&sender->rate, queue_ns);
 }
 
 uint64_t sender_report_interval_ns(const struct fasp_sender *sender)
@@ -137,15 +152,20 @@ uint64_t sender_inflight_reported(const struct fasp_sender *sender)
     return sender->sent_bytes > gone ? sender->sent_bytes - gone : 0;
 }
 
+uint64_t sender_trust_ns(const struct fasp_sender *sender)
+{
+    uint64_t two = 2 * sender_report_interval_ns(sender);
+
+    return two > sender->rtt_ns ? two : sender->rtt_ns;
+}
+
 uint64_t sender_inflight(const struct fasp_sender *sender, uint64_t now_ns)
 {
     uint64_t since_ns = now_ns - sender->report_ns;
-    uint64_t trust_ns = 2 * sender_report_interval_ns(sender);
+    uint64_t trust_ns = sender_trust_ns(sender);
     uint64_t reported = sender_inflight_reported(sender);
 
     /* Delivery goes on while no report comes: a lost one must not stop us. */
-    if (trust_ns < sender->rtt_ns)
-        trust_ns = sender->rtt_ns;
     if (since_ns > trust_ns)
         since_ns = trust_ns;
     uint64_t came = (uint64_t)(sender->rate.arriving * 1e-9 * (double)since_ns);
@@ -209,6 +229,7 @@ void fasp_sender_statistics(const struct fasp_sender *sender, uint64_t now_ns,
     statistics->loss_ppm =
         to_ppm(window->judged > 0 ? window->lost / window->judged : 0);
     statistics->path_loss_ppm = to_ppm(rate->path_loss);
+    statistics->train_bps = (uint64_t)(rate->train_rate * 8);
     statistics->last_progress_ns = sender->progress_ns;
     statistics->breaker_tripped = rate->breaker_tripped;
 }

@@ -63,6 +63,7 @@ struct fasp_sender_options {
     struct fasp_source source;
     struct fasp_rates rates;
     uint64_t rtt_ns; /* of the handshake; 0 = unknown, taken as 100 ms */
+    uint32_t trains; /* to measure the path with: 0 or FASP_TRAINS */
     bool clock_unsynchronised; /* the system calls its own clock that */
 };
 
@@ -82,6 +83,7 @@ struct fasp_sender_statistics {
     uint64_t lost_packets;
     uint64_t repeated_packets;
     uint64_t probe_packets;
+    uint64_t train_packets;
     uint64_t reports;         /* genuine and new */
     uint64_t refused_packets; /* malformed, forged, duplicate */
     uint64_t rtt_ns;          /* smoothed; 0 before the first report */
@@ -91,6 +93,7 @@ struct fasp_sender_statistics {
     uint64_t delivered_bps;   /* arriving now, on the wire */
     uint64_t budget_bytes;    /* W */
     uint64_t inflight_bytes;
+    uint64_t train_bps;        /* what trains said of the path; 0 = nothing */
     uint32_t loss_ppm;         /* of datagrams, lately */
     uint32_t path_loss_ppm;    /* of that, taken for the path's own */
     uint64_t last_report_ns;   /* when a genuine one came last; 0 = never */
@@ -98,7 +101,7 @@ struct fasp_sender_statistics {
     bool breaker_tripped;      /* fixed: fell back, see rate.h */
 };
 
-/* Returns NULL when memory is used up or the policy is not built
+/* Returns NULL when memory is used up or a rate is out of range
  * (fasp_rates_supported()). */
 struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
                                      uint64_t now_ns);
@@ -149,8 +152,8 @@ uint64_t fasp_sender_delivered(const struct fasp_sender *sender,
 /* Both spaces are final and delivered. */
 bool fasp_sender_done(const struct fasp_sender *sender);
 
-/* Acts on the next burst.  Returns false, and changes nothing, for a policy
- * that is not built or a rate out of range. */
+/* Acts on the next burst.  Returns false, and changes nothing, for a rate out
+ * of range. */
 MUST_USE bool fasp_sender_set_rates(struct fasp_sender *sender,
                                     const struct fasp_rates *rates,
                                     uint64_t now_ns);
@@ -158,6 +161,9 @@ MUST_USE bool fasp_sender_set_rates(struct fasp_sender *sender,
  * keep the session known to its peer meanwhile. */
 void fasp_sender_pause(struct fasp_sender *sender, bool paused,
                        uint64_t now_ns);
+
+/* How long the queue is that this session shares with others of its vlink. */
+void fasp_sender_vlink_queue(struct fasp_sender *sender, uint64_t queue_ns);
 
 void fasp_sender_statistics(const struct fasp_sender *sender, uint64_t now_ns,
                             struct fasp_sender_statistics *statistics);

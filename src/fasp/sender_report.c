@@ -119,6 +119,7 @@ static void take_state(struct fasp_sender *sender, const struct report *report,
         .owd_min_us = report->owd_min_us,
         .owd_mean_us = report->owd_mean_us,
         .disk_queue_ns = (uint64_t)report->disk_queue_us * 1000,
+        .train_rate = report->train_rate,
     };
 
     if (report->delivered_bytes > sender->last.delivered_bytes)
@@ -189,6 +190,7 @@ static bool fits(const struct fasp_packet *packet, uint32_t size_bytes)
         return inner == FASP_PATH_TOKEN_BYTES;
     case FASP_PACKET_DATA:
     case FASP_PACKET_PROBE:
+    case FASP_PACKET_TRAIN:
         return false;
     }
     return false;

@@ -89,8 +89,8 @@ static void add(struct fasp_sender *sender, struct builder *builder,
                 (struct flight){
                     .piece = piece,
                     .wire_bytes = (uint16_t)wire_bytes,
-                    .space = type == FASP_PACKET_PROBE ? FLIGHT_EMPTY
-                                                       : (uint8_t)load->space,
+                    .space = type == FASP_PACKET_DATA ? (uint8_t)load->space
+                                                      : FLIGHT_EMPTY,
                 });
     if (train->count++ == 0)
         train->segment_bytes = size_bytes;
@@ -106,6 +106,31 @@ static void add_probe(struct fasp_sender *sender, struct builder *builder)
 
     add(sender, builder, FASP_PACKET_PROBE, &load, 0);
     sender->statistics.probe_packets++;
+}
+
+/* Datagrams that measure the path: at once, beside pacing and budget. */
+static bool build_train(struct fasp_sender *sender, struct builder *builder)
+{
+    static const uint8_t padding[FASP_TRAIN_DATAGRAM_BYTES_MAX];
+    uint32_t datagram_bytes = sender_train_datagram(sender);
+    uint32_t which = sender->options.trains - sender->trains_left;
+    struct load load = {
+        .place = which * FASP_TRAIN_DATAGRAMS,
+        .data = padding,
+        .size_bytes = datagram_bytes - FASP_DATA_OVERHEAD_BYTES,
+    };
+
+    builder->wire_bytes_max = UINT32_MAX;
+    for (uint32_t i = 0; i < FASP_TRAIN_DATAGRAMS; i++, load.place++) {
+        if (!fits(builder, datagram_bytes) ||
+            !flights_have_room(&sender->flights))
+            break;
+        add(sender, builder, FASP_PACKET_TRAIN, &load, 0);
+        sender->statistics.train_packets++;
+    }
+    sender->trains_left--;
+    sender->train_ns = builder->now_ns + FASP_TRAIN_GAP_NS;
+    return builder->train->count > 0;
 }
 
 /* Nothing new will come: what is lost now costs a round trip each time, so
@@ -320,7 +345,7 @@ static uint32_t allowance(const struct fasp_sender *sender, uint64_t now_ns,
         double wait_s =
             (double)(inflight + burst - rate->budget_bytes) / rate->arriving;
         *until_ns = now_ns + (uint64_t)(wait_s * 1e9) + 1000;
-        if (*until_ns > sender->report_ns + sender->rtt_ns)
+        if (*until_ns > sender->report_ns + sender_trust_ns(sender))
             *until_ns = UINT64_MAX; /* only a report helps */
     }
     return 0;
@@ -348,6 +373,14 @@ static void build(struct fasp_sender *sender, struct builder *builder)
     probe_if_due(sender, builder);
 }
 
+/* A train may be due sooner. */
+static void due_at(struct fasp_sender *sender, uint64_t due_ns)
+{
+    sender->due_ns = sender->trains_left > 0 && sender->train_ns < due_ns
+                         ? sender->train_ns
+                         : due_ns;
+}
+
 bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,
                        int64_t wall_us, uint8_t *buffer, uint32_t room_bytes,
                        struct fasp_train *train)
@@ -371,13 +404,21 @@ bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,
     rate_tick(&sender->rate, now_ns, wall_us, sender->flights.next);
     if (sender->rate.rate_bps > 0)
         pacer_set_rate(&sender->pacer, sender->rate.rate_bps, now_ns);
+    if (sender->trains_left > 0 && sender->train_ns <= now_ns) {
+        if (!build_train(sender, &builder))
+            return false;
+        sender->sent_ns = now_ns;
+        return true;
+    }
     if (!pacer_is_due(&sender->pacer, now_ns)) {
-        sender->due_ns = sender->pacer.due_ns;
+        due_at(sender, sender->pacer.due_ns);
         return false;
     }
     build(sender, &builder);
-    if (train->count == 0)
+    if (train->count == 0) {
+        due_at(sender, sender->due_ns);
         return false;
+    }
     pacer_spend(&sender->pacer, builder.wire_bytes, now_ns);
     sender->sent_ns = now_ns;
     sender->due_ns = sender->pacer.due_ns;

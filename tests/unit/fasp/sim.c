@@ -1,212 +1,146 @@
+/* Flows, their two ends, and the turn of events. */
 #include "sim.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "sim_ends.h"
+#include "sim_parts.h"
 
-#define TRACE_BYTES (1u << 20)
 #define BLOCK_BYTES (1u << 20)
-#define BLOB_BYTES 1536u
+/* What a busy host does for others is a third of what it does for us. */
+#define AWAKE_FACTOR 6
 
-/* One datagram on its way. */
-struct sim_blob {
-    struct sim_blob *next;
-    uint32_t size_bytes;
-    uint8_t data[BLOB_BYTES];
-};
+enum { SENDER, RECEIVER }; /* hosts of a flow */
 
-struct sim_event {
-    uint64_t time_ns;
-    uint64_t order; /* of events at one time */
-    struct sim_flow *flow;
-    struct sim_blob *blob;
-    bool back; /* to the sender */
-};
-
-/* ---- events ---- */
-
-static bool before(const struct sim_event *left, const struct sim_event *right)
+static uint32_t datagram_bytes(const struct sim_flow *flow)
 {
-    return left->time_ns != right->time_ns ? left->time_ns < right->time_ns
-                                           : left->order < right->order;
+    return flow->options.datagram_bytes > 0 ? flow->options.datagram_bytes
+                                            : FASP_DATAGRAM_BYTES_IPV4;
 }
 
-static void push(struct sim *sim, struct sim_event event)
+static uint64_t trip_ns(const struct sim_flow *flow)
 {
-    if (sim->event_count == sim->event_room) {
-        sim->event_room = sim->event_room == 0 ? 1024 : 2 * sim->event_room;
-        sim->events =
-            realloc(sim->events, sim->event_room * sizeof *sim->events);
-        CHECK(sim->events != NULL);
-    }
-    event.order = sim->order++;
-    uint32_t place = sim->event_count++;
-    while (place > 0 && before(&event, &sim->events[(place - 1) / 2])) {
-        sim->events[place] = sim->events[(place - 1) / 2];
-        place = (place - 1) / 2;
-    }
-    sim->events[place] = event;
+    return flow->sim->path.there_ns + flow->sim->path.back_ns +
+           flow->options.far_ns;
 }
 
-static struct sim_event pop(struct sim *sim)
-{
-    struct sim_event first = sim->events[0];
-    struct sim_event moved = sim->events[--sim->event_count];
-    uint32_t place = 0;
-
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= sim->event_count)
-            break;
-        if (child + 1 < sim->event_count &&
-            before(&sim->events[child + 1], &sim->events[child]))
-            child++;
-        if (!before(&sim->events[child], &moved))
-            break;
-        sim->events[place] = sim->events[child];
-        place = child;
-    }
-    sim->events[place] = moved;
-    return first;
-}
-
-static struct sim_blob *blob_take(struct sim *sim)
-{
-    struct sim_blob *blob = sim->blobs;
-
-    if (blob == NULL)
-        blob = malloc(sizeof *blob);
-    else
-        sim->blobs = blob->next;
-    CHECK(blob != NULL);
-    return blob;
-}
-
-static void blob_give(struct sim *sim, struct sim_blob *blob)
-{
-    blob->next = sim->blobs;
-    sim->blobs = blob;
-}
-
-static void trace(struct sim *sim, const char *what, uint64_t number,
-                  const char *more)
-{
-    if (sim->trace == NULL)
-        return;
-    int size =
-        snprintf(sim->trace + sim->trace_bytes, TRACE_BYTES - sim->trace_bytes,
-                 "[%7.3f] %s %llu%s\n", (double)sim->now_ns * 1e-6, what,
-                 (unsigned long long)number, more);
-    CHECK(size > 0 && (uint32_t)size < TRACE_BYTES - sim->trace_bytes);
-    sim->trace_bytes += (uint32_t)size;
-}
-
-/* ---- the path ---- */
-
-static bool is_listed(const struct sim *sim, uint64_t number)
-{
-    for (const uint32_t *lose = sim->path.lose; lose && *lose != 0; lose++)
-        if (*lose == number)
-            return true;
-    return false;
-}
-
-static bool loses(struct sim *sim, uint64_t number)
-{
-    uint32_t run = sim->path.loss_run > 0 ? sim->path.loss_run : 1;
-
-    if (sim->path.lose != NULL)
-        return is_listed(sim, number);
-    if (sim->lose_left > 0) {
-        sim->lose_left--;
-        return true;
-    }
-    if (random_below(&sim->random, UINT64_C(1000000) * run) >=
-        sim->path.loss_ppm)
-        return false;
-    sim->lose_left = run - 1;
-    return true;
-}
-
-static uint64_t extra_delay_ns(struct sim *sim)
-{
-    uint64_t extra = 0;
-
-    if (sim->path.jitter_ns > 0) {
-        if (sim->now_ns >= sim->jitter_until_ns) {
-            sim->jitter_now_ns =
-                random_below(&sim->random, sim->path.jitter_ns + 1);
-            sim->jitter_until_ns = sim->now_ns + 5 * SIM_MS;
-        }
-        extra += sim->jitter_now_ns;
-    }
-    if (sim->path.late_ppm > 0 &&
-        random_below(&sim->random, 1000000) < sim->path.late_ppm)
-        extra += sim->path.late_ns;
-    return extra;
-}
-
-static void send_there(struct sim *sim, struct sim_flow *flow,
-                       const uint8_t *data, uint32_t size_bytes)
-{
-    uint64_t wire_bytes = size_bytes + FASP_WIRE_BYTES;
-    uint64_t rate = sim->path.rate_bps;
-    uint64_t out_ns = sim->now_ns;
-    struct fasp_packet packet;
-
-    CHECK(fasp_packet_read(data, size_bytes, &packet));
-    if (rate > 0) {
-        uint64_t start_ns =
-            sim->link_free_ns > sim->now_ns ? sim->link_free_ns : sim->now_ns;
-        double queued = (double)(start_ns - sim->now_ns) * (double)rate / 8e9;
-        if (queued + (double)wire_bytes > (double)sim->path.queue_bytes) {
-            sim->dropped++;
-            trace(sim, "tx", packet.number, " dropped");
-            return;
-        }
-        out_ns = start_ns + wire_bytes * 8 * SIM_S / rate;
-        sim->link_free_ns = out_ns;
-    }
-    sim->passed++;
-    bool lost = loses(sim, packet.number);
-    const char *kind = packet.type == FASP_PACKET_PROBE ? "tx probe" : "tx";
-    trace(sim, kind, packet.number, lost ? " lost" : "");
-    if (lost)
-        return;
-
-    struct sim_blob *blob = blob_take(sim);
-    blob->size_bytes = size_bytes;
-    memcpy(blob->data, data,
-           flow->options.content ? size_bytes : packet.header_bytes);
-    push(sim, (struct sim_event){
-                  .time_ns = out_ns + sim->path.there_ns + extra_delay_ns(sim),
-                  .flow = flow,
-                  .blob = blob,
-              });
-}
-
-static void send_back(struct sim *sim, struct sim_flow *flow,
-                      const uint8_t *data, uint32_t size_bytes)
-{
-    if (random_below(&sim->random, 1000000) < sim->path.loss_back_ppm)
-        return;
-    struct sim_blob *blob = blob_take(sim);
-    blob->size_bytes = size_bytes;
-    memcpy(blob->data, data, size_bytes);
-    push(sim, (struct sim_event){.time_ns = sim->now_ns + sim->path.back_ns,
-                                 .flow = flow,
-                                 .blob = blob,
-                                 .back = true});
-}
-
-/* ---- the two ends ---- */
+/* ---- clocks and hosts ---- */
 
 static int64_t wall_us(const struct sim *sim)
 {
     return sim->wall_us + (int64_t)(sim->now_ns / 1000);
+}
+
+/* The sender's clock, which may run fast or slow. */
+static uint64_t sender_ns(const struct sim_flow *flow)
+{
+    int64_t now = (int64_t)flow->sim->now_ns;
+
+    return (uint64_t)(now + now / 1000000 * flow->options.clock_ppm);
+}
+
+static uint64_t sender_due(const struct sim_flow *flow)
+{
+    uint64_t due = fasp_sender_due(flow->sender);
+
+    if (due == UINT64_MAX || flow->options.clock_ppm == 0)
+        return due;
+    double real = (double)due / (1 + flow->options.clock_ppm * 1e-6);
+    return (uint64_t)real + 1000;
+}
+
+/* When the host can run next, at `time_ns` or later. */
+static uint64_t awake_at(const struct sim_flow *flow, int host,
+                         uint64_t time_ns)
+{
+    uint64_t asleep_ns = flow->hosts[host].asleep_ns;
+
+    return time_ns < asleep_ns ? asleep_ns : time_ns;
+}
+
+static bool is_awake(struct sim_flow *flow, int which)
+{
+    struct sim_host *host = &flow->hosts[which];
+    struct sim *sim = flow->sim;
+    uint64_t busy_ns = sim->path.busy_ns;
+
+    if (sim->now_ns < host->asleep_ns)
+        return false;
+    if (busy_ns == 0 || sim->now_ns < host->next_ns)
+        return true;
+    uint64_t sleep_ns = 1 + random_below(&sim->random, busy_ns);
+    bool first = host->next_ns == 0;
+    host->next_ns = sim->now_ns + sleep_ns +
+                    random_below(&sim->random, AWAKE_FACTOR * busy_ns);
+    if (first)
+        return true;
+    host->asleep_ns = sim->now_ns + sleep_ns;
+    return false;
+}
+
+void sim_stop_receiver(struct sim_flow *flow, uint64_t until_ns)
+{
+    flow->hosts[RECEIVER].asleep_ns = until_ns;
+}
+
+/* ---- packets ---- */
+
+static void send_there(struct sim_flow *flow, const uint8_t *data,
+                       uint32_t size_bytes)
+{
+    struct sim *sim = flow->sim;
+    struct fasp_packet packet;
+    uint64_t arrival_ns;
+
+    CHECK(fasp_packet_read(data, size_bytes, &packet));
+    const char *kind = packet.type == FASP_PACKET_PROBE ? "tx probe" : "tx";
+    if (!sim_link_pass(sim, flow, size_bytes + FASP_WIRE_BYTES, packet.number,
+                       kind, &arrival_ns))
+        return;
+
+    uint32_t carried = flow->options.content ? size_bytes : packet.header_bytes;
+    struct sim_blob *blob = sim_blob_take(sim, carried);
+    blob->size_bytes = size_bytes;
+    memcpy(blob->data, data, carried);
+    sim_push(sim, (struct sim_event){.time_ns = arrival_ns,
+                                     .flow = flow,
+                                     .blob = blob,
+                                     .kind = SIM_THERE});
+}
+
+static void send_back(struct sim_flow *flow, const uint8_t *data,
+                      uint32_t size_bytes)
+{
+    struct sim *sim = flow->sim;
+
+    if (random_below(&sim->random, 1000000) < sim->path.loss_back_ppm)
+        return;
+    struct sim_blob *blob = sim_blob_take(sim, size_bytes);
+    blob->size_bytes = size_bytes;
+    memcpy(blob->data, data, size_bytes);
+    sim_push(sim,
+             (struct sim_event){.time_ns = sim->now_ns + sim->path.back_ns +
+                                           flow->options.far_ns / 2,
+                                .flow = flow,
+                                .blob = blob,
+                                .kind = SIM_BACK});
+}
+
+/* ---- the two ends ---- */
+
+static void give_data(struct sim_flow *flow)
+{
+    bool endless =
+        flow->options.data_bytes == 0 && flow->options.catalogue_bytes == 0;
+
+    flow->has_data = true;
+    flow->started_ns = flow->disk_ns = flow->sim->now_ns;
+    fasp_sender_limit(flow->sender, FASP_SPACE_CATALOGUE,
+                      flow->options.catalogue_bytes, true);
+    fasp_sender_limit(flow->sender, FASP_SPACE_DATA,
+                      endless ? FASP_NUMBER_MAX : flow->options.data_bytes,
+                      true);
 }
 
 static void start_flow(struct sim_flow *flow)
@@ -215,31 +149,31 @@ static void start_flow(struct sim_flow *flow)
     struct fasp_cipher cipher = {flow, sim_seal, sim_open};
     struct fasp_sender_options sending = {
         .connection = 1,
-        .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
+        .datagram_bytes = datagram_bytes(flow),
         .cipher = cipher,
         .source = {flow, sim_source_data},
         .rates = flow->options.rates,
-        .rtt_ns = sim->path.there_ns + sim->path.back_ns,
+        .rtt_ns = trip_ns(flow),
+        .trains = flow->options.trains ? FASP_TRAINS : 0,
     };
     struct fasp_receiver_options receiving = {
         .connection = 2,
         .datagram_bytes = FASP_DATAGRAM_BYTES_IPV4,
         .cipher = cipher,
         .sink = {flow, sim_sink_place, sim_sink_arrived},
-        .rtt_ns = sim->path.there_ns + sim->path.back_ns,
+        .rtt_ns = trip_ns(flow),
     };
-    bool endless =
-        flow->options.data_bytes == 0 && flow->options.catalogue_bytes == 0;
 
-    flow->started_ns = sim->now_ns;
-    flow->sender = fasp_sender_open(&sending, sim->now_ns);
+    if (flow->options.kind != SIM_FERRY) {
+        sim_rival_start(flow);
+        return;
+    }
+    flow->keys_ns = sim->now_ns;
+    flow->sender = fasp_sender_open(&sending, sender_ns(flow));
     flow->receiver = fasp_receiver_open(&receiving, sim->now_ns);
     CHECK(flow->sender != NULL && flow->receiver != NULL);
-    fasp_sender_limit(flow->sender, FASP_SPACE_CATALOGUE,
-                      flow->options.catalogue_bytes, true);
-    fasp_sender_limit(flow->sender, FASP_SPACE_DATA,
-                      endless ? FASP_NUMBER_MAX : flow->options.data_bytes,
-                      true);
+    if (!flow->options.trains)
+        give_data(flow);
 }
 
 static void run_sender(struct sim_flow *flow)
@@ -248,24 +182,29 @@ static void run_sender(struct sim_flow *flow)
     struct sim *sim = flow->sim;
     struct fasp_train train;
 
+    /* The answer to the order comes a round trip later. */
+    if (!flow->has_data && sim->now_ns >= flow->keys_ns + trip_ns(flow))
+        give_data(flow);
     if (flow->ready_ns != 0 && flow->ready_ns <= sim->now_ns) {
         flow->ready_ns = 0;
         fasp_sender_ready(flow->sender);
     }
-    while (fasp_sender_due(flow->sender) <= sim->now_ns) {
-        bool sent = fasp_sender_train(flow->sender, sim->now_ns, wall_us(sim),
-                                      buffer, sizeof buffer, &train);
-        if (flow->done_ns == 0 && fasp_sender_done(flow->sender))
+    while (sender_due(flow) <= sim->now_ns) {
+        bool sent =
+            fasp_sender_train(flow->sender, sender_ns(flow), wall_us(sim),
+                              buffer, sizeof buffer, &train);
+        if (flow->done_ns == 0 && flow->has_data &&
+            fasp_sender_done(flow->sender))
             flow->done_ns = sim->now_ns;
         if (!sent) {
-            CHECK(fasp_sender_due(flow->sender) > sim->now_ns);
+            CHECK(sender_due(flow) > sim->now_ns);
             return;
         }
         CHECK(train.count >= 1 && train.count <= FASP_TRAIN_COUNT_MAX);
         for (uint32_t at = 0; at < train.size_bytes;
              at += train.segment_bytes) {
             uint32_t left = train.size_bytes - at;
-            send_there(sim, flow, buffer + at,
+            send_there(flow, buffer + at,
                        left < train.segment_bytes ? left : train.segment_bytes);
         }
     }
@@ -277,10 +216,30 @@ static void run_receiver(struct sim_flow *flow)
     uint32_t size_bytes;
 
     while (fasp_receiver_due(flow->receiver) <= flow->sim->now_ns) {
+        sim_disk_turn(flow);
         if (!fasp_receiver_report(flow->receiver, flow->sim->now_ns, buffer,
                                   sizeof buffer, &size_bytes))
             return;
-        send_back(flow->sim, flow, buffer, size_bytes);
+        send_back(flow, buffer, size_bytes);
+    }
+}
+
+static void deliver_there(struct sim_flow *flow, const struct sim_blob *blob)
+{
+    struct sim *sim = flow->sim;
+    uint8_t token[FASP_PATH_TOKEN_BYTES];
+    enum fasp_taken taken = fasp_receiver_datagram(
+        flow->receiver, blob->data, blob->size_bytes, sim->now_ns, token);
+
+    CHECK(taken != FASP_MALFORMED && taken != FASP_FORGED);
+    flow->nonsense = flow->nonsense || taken == FASP_NONSENSE;
+    flow->arrived_wire += blob->size_bytes + FASP_WIRE_BYTES;
+
+    uint64_t data_bytes = flow->options.data_bytes;
+    if (flow->whole_ns == 0 && data_bytes > 0 &&
+        fasp_receiver_total(flow->receiver, FASP_SPACE_DATA) == data_bytes) {
+        flow->whole_ns = sim->now_ns;
+        sim_say(sim, "rx whole", data_bytes, "");
     }
 }
 
@@ -288,27 +247,46 @@ static void deliver(struct sim *sim, struct sim_event event)
 {
     struct sim_flow *flow = event.flow;
     uint8_t token[FASP_PATH_TOKEN_BYTES];
-    enum fasp_taken taken;
 
-    if (event.back)
-        taken = fasp_sender_datagram(flow->sender, event.blob->data,
-                                     event.blob->size_bytes, sim->now_ns,
-                                     wall_us(sim), token);
-    else
-        taken =
-            fasp_receiver_datagram(flow->receiver, event.blob->data,
-                                   event.blob->size_bytes, sim->now_ns, token);
-    CHECK(taken != FASP_MALFORMED && taken != FASP_FORGED);
-    if (taken == FASP_NONSENSE)
-        flow->nonsense = true;
-    blob_give(sim, event.blob);
-
-    uint64_t data_bytes = flow->options.data_bytes;
-    if (flow->whole_ns == 0 && data_bytes > 0 &&
-        fasp_receiver_total(flow->receiver, FASP_SPACE_DATA) == data_bytes) {
-        flow->whole_ns = sim->now_ns;
-        trace(sim, "rx whole", data_bytes, "");
+    if (event.kind == SIM_RIVAL_THERE || event.kind == SIM_RIVAL_BACK) {
+        sim_rival_deliver(flow, event);
+        return;
     }
+    int host = event.kind == SIM_THERE ? RECEIVER : SENDER;
+    if (!is_awake(flow, host)) {
+        event.time_ns = flow->hosts[host].asleep_ns;
+        sim_push(sim, event);
+        return;
+    }
+    if (event.kind == SIM_THERE) {
+        deliver_there(flow, event.blob);
+    } else {
+        enum fasp_taken taken = fasp_sender_datagram(
+            flow->sender, event.blob->data, event.blob->size_bytes,
+            sender_ns(flow), wall_us(sim), token);
+        CHECK(taken != FASP_MALFORMED && taken != FASP_FORGED);
+        flow->nonsense = flow->nonsense || taken == FASP_NONSENSE;
+    }
+    sim_blob_give(sim, event.blob);
+}
+
+/* ---- turns ---- */
+
+static uint64_t flow_due(const struct sim_flow *flow)
+{
+    if (flow->rival != NULL)
+        return sim_rival_due(flow);
+    if (flow->sender == NULL)
+        return flow->options.start_ns;
+    uint64_t due = sender_due(flow);
+    if (flow->ready_ns != 0 && flow->ready_ns < due)
+        due = flow->ready_ns;
+    if (!flow->has_data && flow->keys_ns + trip_ns(flow) < due)
+        due = flow->keys_ns + trip_ns(flow);
+    due = awake_at(flow, SENDER, due);
+    uint64_t report =
+        awake_at(flow, RECEIVER, fasp_receiver_due(flow->receiver));
+    return report < due ? report : due;
 }
 
 static uint64_t next_time(const struct sim *sim)
@@ -316,15 +294,7 @@ static uint64_t next_time(const struct sim *sim)
     uint64_t next = sim->event_count > 0 ? sim->events[0].time_ns : UINT64_MAX;
 
     for (uint32_t i = 0; i < sim->flow_count; i++) {
-        const struct sim_flow *flow = &sim->flows[i];
-        uint64_t due = flow->options.start_ns;
-        if (flow->sender != NULL) {
-            due = fasp_sender_due(flow->sender);
-            if (fasp_receiver_due(flow->receiver) < due)
-                due = fasp_receiver_due(flow->receiver);
-            if (flow->ready_ns != 0 && flow->ready_ns < due)
-                due = flow->ready_ns;
-        }
+        uint64_t due = flow_due(&sim->flows[i]);
         if (due < next)
             next = due;
     }
@@ -345,6 +315,22 @@ static void sample(struct sim *sim)
     }
 }
 
+static void turn(struct sim_flow *flow)
+{
+    if (flow->rival != NULL) {
+        sim_rival_turn(flow);
+        return;
+    }
+    if (flow->sender == NULL && flow->options.start_ns <= flow->sim->now_ns)
+        start_flow(flow);
+    if (flow->sender == NULL)
+        return;
+    if (is_awake(flow, SENDER))
+        run_sender(flow);
+    if (is_awake(flow, RECEIVER))
+        run_receiver(flow);
+}
+
 static bool all_done(const struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->flow_count; i++)
@@ -362,16 +348,9 @@ static void run(struct sim *sim, uint64_t end_ns, bool to_end)
         sim->now_ns = next;
         sample(sim);
         while (sim->event_count > 0 && sim->events[0].time_ns <= sim->now_ns)
-            deliver(sim, pop(sim));
-        for (uint32_t i = 0; i < sim->flow_count; i++) {
-            struct sim_flow *flow = &sim->flows[i];
-            if (flow->sender == NULL && flow->options.start_ns <= sim->now_ns)
-                start_flow(flow);
-            if (flow->sender == NULL)
-                continue;
-            run_sender(flow);
-            run_receiver(flow);
-        }
+            deliver(sim, sim_pop(sim));
+        for (uint32_t i = 0; i < sim->flow_count; i++)
+            turn(&sim->flows[i]);
         if (to_end && all_done(sim))
             return;
     }
@@ -404,19 +383,28 @@ struct sim *sim_new(uint64_t seed, struct sim_path path)
     return sim;
 }
 
+static void free_event(struct sim *sim, struct sim_event event)
+{
+    if (event.kind == SIM_THERE || event.kind == SIM_BACK)
+        sim_blob_give(sim, event.blob);
+}
+
 void sim_free(struct sim *sim)
 {
     while (sim->event_count > 0)
-        blob_give(sim, pop(sim).blob);
-    while (sim->blobs != NULL) {
-        struct sim_blob *blob = sim->blobs;
-        sim->blobs = blob->next;
-        free(blob);
+        free_event(sim, sim_pop(sim));
+    for (int i = 0; i < 2; i++) {
+        while (sim->blobs[i] != NULL) {
+            struct sim_blob *blob = sim->blobs[i];
+            sim->blobs[i] = blob->next;
+            free(blob);
+        }
     }
     for (uint32_t i = 0; i < sim->flow_count; i++) {
         struct sim_flow *flow = &sim->flows[i];
         fasp_sender_close(flow->sender);
         fasp_receiver_close(flow->receiver);
+        sim_rival_free(flow);
         for (int j = 0; j < FASP_SPACE_COUNT; j++) {
             free(flow->source[j]);
             free(flow->sink[j]);
@@ -448,17 +436,11 @@ struct sim_flow *sim_add(struct sim *sim, struct sim_flow_options options)
     return flow;
 }
 
-void sim_trace(struct sim *sim)
-{
-    sim->trace = calloc(1, TRACE_BYTES);
-    CHECK(sim->trace != NULL);
-}
-
 struct fasp_sender_statistics sim_sent(const struct sim_flow *flow)
 {
     struct fasp_sender_statistics statistics;
 
-    fasp_sender_statistics(flow->sender, flow->sim->now_ns, &statistics);
+    fasp_sender_statistics(flow->sender, sender_ns(flow), &statistics);
     return statistics;
 }
 

@@ -1,4 +1,4 @@
-#include "sim_ends.h"
+#include "sim_parts.h"
 
 #include <string.h>
 
@@ -55,6 +55,14 @@ static uint32_t until_block_end(const struct sim_flow *flow, uint64_t place,
     return left < bytes ? (uint32_t)left : bytes;
 }
 
+/* Bytes that a slow source has read by now. */
+static uint64_t source_read(const struct sim_flow *flow)
+{
+    uint64_t span_ns = flow->sim->now_ns - flow->started_ns;
+
+    return (uint64_t)((double)span_ns * (double)flow->options.source_bps / 8e9);
+}
+
 const uint8_t *sim_source_data(void *user, enum fasp_space space,
                                uint64_t place, uint32_t want_bytes,
                                uint32_t *have_bytes)
@@ -69,7 +77,34 @@ const uint8_t *sim_source_data(void *user, enum fasp_space space,
         return NULL;
     }
     *have_bytes = until_block_end(flow, place, want_bytes);
+    if (flow->options.source_bps > 0 && space == FASP_SPACE_DATA &&
+        place + *have_bytes > source_read(flow)) {
+        if (flow->ready_ns == 0)
+            flow->ready_ns = flow->sim->now_ns + SIM_MS;
+        return NULL;
+    }
     return flow->options.content ? flow->source[space] + place : nothing;
+}
+
+static uint64_t disk_bytes_max(const struct sim_flow *flow)
+{
+    return flow->options.disk_bytes > 0 ? flow->options.disk_bytes : 64u << 20;
+}
+
+void sim_disk_turn(struct sim_flow *flow)
+{
+    struct sim *sim = flow->sim;
+    double rate = (double)flow->options.disk_bps / 8e9; /* bytes a ns */
+
+    if (flow->options.disk_bps == 0)
+        return;
+    flow->disk_waiting -= rate * (double)(sim->now_ns - flow->disk_ns);
+    flow->disk_ns = sim->now_ns;
+    if (flow->disk_waiting < 0)
+        flow->disk_waiting = 0;
+    double left = (double)disk_bytes_max(flow) - flow->disk_waiting;
+    fasp_receiver_room(flow->receiver, left > 0 ? (uint64_t)left : 0,
+                       (uint64_t)(flow->disk_waiting / rate), sim->now_ns);
 }
 
 uint8_t *sim_sink_place(void *user, enum fasp_space space, uint64_t place,
@@ -78,7 +113,9 @@ uint8_t *sim_sink_place(void *user, enum fasp_space space, uint64_t place,
     static uint8_t nowhere[FASP_DATAGRAM_BYTES_MAX];
     struct sim_flow *flow = user;
 
-    if (flow->no_room)
+    if (flow->no_room ||
+        (flow->options.disk_bps > 0 &&
+         flow->disk_waiting + size_bytes > (double)disk_bytes_max(flow)))
         return NULL;
     /* The first datagram of a block finds no memory until it is proven. */
     if (!proven && place % flow->options.block_bytes == 0)
@@ -95,6 +132,7 @@ void sim_sink_arrived(void *user, enum fasp_space space, uint64_t place,
 {
     struct sim_flow *flow = user;
 
+    flow->disk_waiting += size_bytes;
     if (!flow->options.content)
         return;
     /* Turned over, so that a byte that arrives twice is wrong at the end. */

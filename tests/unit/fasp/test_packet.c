@@ -67,7 +67,7 @@ Test(packet, only_known_types_and_flags_are_read)
         uint32_t type = first >> 8;
         uint32_t flags = first & 0xff;
         bool known =
-            type >= 1 && type <= 5 && (flags == 0 || (type == 1 && flags == 1));
+            type >= 1 && type <= 6 && (flags == 0 || (type == 1 && flags == 1));
 
         data[11] = 1; /* a number that is not 0 */
         cr_expect_eq(fasp_packet_read(data, sizeof data, &packet), known,

@@ -102,9 +102,9 @@ Test(rate, a_pause_is_no_rate)
 {
     start(FASP_POLICY_FAIR, 100 * MBIT);
     uint64_t before = rate.rate_bps;
-    rate_pause(&rate, true);
+    rate_pause(&rate, true, now_ns);
     cr_assert_eq(rate.rate_bps, 0);
-    rate_pause(&rate, false);
+    rate_pause(&rate, false, now_ns);
     cr_assert_eq(rate.rate_bps, before);
 }
 

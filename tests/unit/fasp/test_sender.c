@@ -325,14 +325,12 @@ Test(sender, the_cap_holds)
 }
 
 static const struct fasp_rates refused[] = {
-    {.policy = FASP_POLICY_HIGH, .target_bps = 1000000},
-    {.policy = FASP_POLICY_LOW, .target_bps = 1000000},
     {.policy = FASP_POLICY_FIXED, .target_bps = FASP_RATE_BPS_MAX + 1},
     {.policy = FASP_POLICY_FAIR, .target_bps = 1000, .minimum_bps = 1001},
     {.policy = FASP_POLICY_FAIR, .target_bps = 1, .cap_bps = UINT64_MAX},
 };
 
-Test(sender, what_is_not_built_or_out_of_range_is_refused)
+Test(sender, rates_out_of_range_are_refused)
 {
     open_with(PAYLOAD);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
