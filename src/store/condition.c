@@ -240,11 +240,11 @@ void conditions_write(const struct conditions *conditions,
 static int bind_value(const struct condition *condition,
                       sqlite3_stmt *statement, int parameter, uint32_t place)
 {
-    if (condition->texts == NULL)
-        return sqlite3_bind_int64(statement, parameter,
     if (condition->pattern != NULL)
         return sqlite3_bind_pointer(statement, parameter, condition->pattern,
                                     DATABASE_PATTERN, NULL);
+    if (condition->texts == NULL)
+        return sqlite3_bind_int64(statement, parameter,
                                   (int64_t)condition->numbers[place]);
     return sqlite3_bind_text64(
         statement, parameter, condition->texts[place].data,
