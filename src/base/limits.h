@@ -67,6 +67,19 @@
 #define LIMIT_DELIVERIES_PER_ADDRESS 8u
 /* A callback address longer than this is somebody's attempt to leak data. */
 #define LIMIT_CALLBACK_URL_BYTES 2048u
+/* Subscriptions of one user, or from one address: nobody takes all of them. */
+#define LIMIT_SUBSCRIPTIONS_PER_CALLER 1000u
+/* Bodies of the newest events in memory: some 1,000 usual ones. */
+#define LIMIT_RECENT_BYTES (4u << 20)
+/* Subscriptions that read from the store at once, and that keep more than the
+ * one event they send; the others wait their turn. */
+#define LIMIT_EVENT_READS 64u
+/* Bodies of events that one read brings: 64 times this is 16 MiB. */
+#define LIMIT_EVENT_READ_BYTES (256u << 10)
+/* Bodies of notifications under way.  Those up to 16 KiB always go, which are
+ * 160 MiB for all subscriptions; larger ones wait for room. */
+#define LIMIT_NOTIFICATIONS_BYTES (256u << 20)
+#define LIMIT_NOTIFICATION_SMALL_BYTES (16u << 10)
 
 /* ---- crypto/tls, net/tls_conn ---- */
 

@@ -1,42 +1,147 @@
 #include "central/callback_policy.h"
 
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-static bool is_own(const struct address *own,
-                   const struct address *address)
+/* Whether the address is one of this machine: only then it can be bound. */
+static bool is_local(const struct address *address)
+{
+    struct address probe = *address;
+    int family = address_family(address);
+    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return true; /* no descriptor left: refuse rather than guess */
+    probe.port = 0;
+    struct address_sockaddr sockaddr = address_to_sockaddr(&probe, family);
+    bool bound = bind(fd, &sockaddr.any, sockaddr.size_bytes) == 0;
+    close(fd);
+    return bound;
+}
+
+static bool is_own(const struct address *own, const struct address *address)
 {
     if (own->port != address->port)
         return false;
-    return address_is_any(own) ? address_is_loopback(address)
-                                   : address_equal_ip(own, address);
+    return address_is_any(own) ? is_local(address)
+                               : address_equal_ip(own, address);
 }
 
-/* RFC 1122 3.2.1.3, RFC 3927, RFC 5771; RFC 4291 sections 2.5.6 and 2.7. */
-static bool is_special(const struct address *address)
+/* RFC 1122 3.2.1.3, RFC 5771; RFC 4291 section 2.7. */
+static bool is_nobody(const struct address *address)
 {
     const uint8_t *ip = address->ip;
 
     if (address_is_any(address))
         return true;
-    if (address_is_ipv4(address)) {
-        const uint8_t *v4 = ip + 12;
-        return v4[0] == 0 || (v4[0] == 169 && v4[1] == 254) || v4[0] >= 224;
+    return address_is_ipv4(address) ? ip[12] == 0 || ip[12] >= 224
+                                    : ip[0] == 0xff;
+}
+
+/* RFC 3927; RFC 4291 section 2.5.6. */
+static bool is_link_local(const struct address *address)
+{
+    const uint8_t *ip = address->ip;
+
+    return address_is_ipv4(address) ? ip[12] == 169 && ip[13] == 254
+                                    : ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80;
+}
+
+/* The IPv4 address that a translator on the way would make of it: RFC 6052
+ * section 2.1, RFC 3056 section 2. */
+static struct address unwrap(const struct address *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    const uint8_t *ip = address->ip;
+    struct address inner = *address;
+
+    if (memcmp(ip, nat64, sizeof nat64) == 0)
+        memcpy(inner.ip, mapped, sizeof mapped);
+    if (ip[0] == 0x20 && ip[1] == 0x02) {
+        memcpy(inner.ip, mapped, sizeof mapped);
+        memcpy(inner.ip + 12, ip + 2, 4);
     }
-    return ip[0] == 0xff || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+    return inner;
+}
+
+static bool matches(const struct callback_prefix *prefix,
+                    const struct address *address)
+{
+    uint32_t whole = prefix->bits / 8u;
+    uint32_t rest = prefix->bits % 8u;
+
+    if (memcmp(prefix->ip, address->ip, whole) != 0)
+        return false;
+    return rest == 0 ||
+           ((prefix->ip[whole] ^ address->ip[whole]) >> (8 - rest)) == 0;
+}
+
+static bool is_in(const struct callback_list *list,
+                  const struct address *address)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (matches(&list->prefixes[i], address))
+            return true;
+    return false;
+}
+
+/* What holds where no list says anything. */
+static const char *default_refused(const struct callback_policy *policy,
+                                   const struct address *address)
+{
+    if (is_link_local(address))
+        return "link-local addresses are not called";
+    if (address_is_loopback(address) &&
+        !address_is_loopback(&policy->soap_address))
+        return "loopback is called only while SOAP listens on loopback only";
+    return NULL;
 }
 
 const char *callback_refused(const struct callback_policy *policy,
                              const struct address *address)
 {
+    struct address inner = unwrap(address);
+
     if (address->port == 0)
         return "port 0 cannot be called";
-    if (is_own(&policy->soap_address, address) ||
-        is_own(&policy->transfer_address, address))
+    if (is_own(&policy->soap_address, &inner) ||
+        is_own(&policy->transfer_address, &inner))
         return "this is an address of the server itself";
-    if (is_special(address))
-        return "link-local, multicast and unspecified addresses are not called";
-    if (address_is_loopback(address) &&
-        !address_is_loopback(&policy->soap_address))
-        return "loopback is called only while SOAP listens on loopback only";
-    return NULL;
+    if (is_nobody(address) || is_nobody(&inner))
+        return "multicast and unspecified addresses are not called";
+    if (is_in(&policy->deny, address) || is_in(&policy->deny, &inner))
+        return "the configuration denies this address";
+    if (policy->allow.count > 0)
+        return is_in(&policy->allow, address)
+                   ? NULL
+                   : "the configuration does not allow this address";
+    return default_refused(policy, &inner);
+}
+
+bool callback_prefix_parse(struct text text, struct callback_prefix *prefix)
+{
+    const char *slash = memchr(text.data, '/', text.size_bytes);
+    struct text ip = text;
+    struct address address;
+    uint64_t bits;
+
+    if (slash != NULL)
+        ip = text_from(text.data, (size_t)(slash - text.data));
+    if (!address_parse_ip(ip, 0, &address))
+        return false;
+    uint32_t before = address_is_ipv4(&address) ? 96 : 0;
+    bits = 128 - before;
+    if (slash != NULL &&
+        !text_to_u64(text_from(slash + 1, text.size_bytes - ip.size_bytes - 1),
+                     bits, &bits))
+        return false;
+    bits += before;
+    for (uint64_t i = bits; i < 128; i++)
+        if (address.ip[i / 8] & (0x80u >> (i % 8)))
+            return false;
+    memcpy(prefix->ip, address.ip, sizeof prefix->ip);
+    prefix->bits = (uint8_t)bits;
+    return true;
 }

@@ -217,10 +217,12 @@ static struct subscriptions *open_subscriptions(struct central *central)
         .loop = central->loop,
         .store = central->store,
         .client = &central->client,
-        .soap_address = central->server.address,
-        .transfer_address = transfer_node_address(central->node),
+        .policy = central->config.callbacks,
+        .per_caller_max = central->config.subscriptions_per_caller_max,
     };
 
+    config.policy.soap_address = central->server.address;
+    config.policy.transfer_address = transfer_node_address(central->node);
     return subscriptions_open(&config);
 }
 

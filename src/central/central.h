@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "central/callback_policy.h"
 
 struct central;
 struct loop;
@@ -46,6 +47,10 @@ struct central_config {
     uint32_t stall_timeout_ms;         /* [60000] */
     uint32_t lost_timeout_ms;          /* [60000] */
     uint32_t default_target_rate_kbps; /* [10000] of an order without one */
+    uint32_t subscriptions_per_caller_max; /* [1000] */
+    /* Which observers may be called; the two addresses are set here, what the
+     * lists point to stays the caller's. */
+    struct callback_policy callbacks;
 };
 
 /* Opens everything.  On 0, `*central` serves as soon as the loop runs, and the

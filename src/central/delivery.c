@@ -3,9 +3,16 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/state.h"
+#include "central/signature.h"
 #include "central/subscriptions_private.h"
+
+/* The pause of a large notification for which there is no room at the moment:
+ * some of those under way end within it. */
+#define NO_ROOM_NS UINT64_C(100000000)
 
 enum step { STEP_AGAIN, STEP_WAIT };
 
@@ -77,12 +84,16 @@ void delivery_address_body(struct text_builder *out, struct text body,
         memcpy(out->data + (place - body.data), text, UUID_TEXT_BYTES);
 }
 
+/* ---- what it holds ---- */
+
 static void drop_rows(struct subscription *subscription)
 {
-    if (subscription->rows != NULL)
-        store_rows_free(subscription->rows);
+    if (subscription->rows == NULL)
+        return;
+    store_rows_free(subscription->rows);
     subscription->rows = NULL;
     subscription->rows_used = 0;
+    subscription->owner->holding_count--;
 }
 
 static void drop_statistics(struct subscription *subscription)
@@ -90,7 +101,19 @@ static void drop_statistics(struct subscription *subscription)
     for (uint32_t i = 0; i < subscription->statistics_count; i++)
         free(subscription->statistics[i].body);
     subscription->statistics_count = 0;
+    free(subscription->statistics);
+    subscription->statistics = NULL;
 }
+
+static void drop_body(struct subscription *subscription)
+{
+    subscription->owner->sending_bytes -= subscription->sending_bytes;
+    subscription->sending_bytes = 0;
+    text_builder_free(&subscription->body);
+    text_builder_free(&subscription->fields);
+}
+
+/* ---- waiting ---- */
 
 static void wait_fired(struct loop_timer *timer)
 {
@@ -102,38 +125,58 @@ static void wait_fired(struct loop_timer *timer)
 }
 
 /* Waits, and holds nothing meanwhile. */
+static void wait_for(struct subscription *subscription, uint64_t wait_ns)
+{
+    struct loop *loop = subscription->owner->loop;
+
+    subscription->sending_sequence = 0;
+    subscription->sending_stale = false;
+    drop_rows(subscription);
+    drop_body(subscription);
+    move(subscription, SUBSCRIPTION_WAITING);
+    loop_timer_start(loop, &subscription->wait, loop_now_ns(loop) + wait_ns,
+                     wait_fired);
+}
+
 static void back_off(struct subscription *subscription, const char *reason,
                      uint32_t retry_after_s)
 {
-    struct subscriptions *subs = subscription->owner;
     char id[UUID_TEXT_BYTES + 1];
 
     subscription->failed_attempts++;
-    uint64_t wait_ns = delivery_wait_ns(subscription->failed_attempts,
-                                        retry_after_s, &subs->random);
+    uint64_t wait_ns =
+        delivery_wait_ns(subscription->failed_attempts, retry_after_s,
+                         &subscription->owner->random);
     uuid_format(subscription->id, id);
     LOG(push_failed, id, subscription->sending_sequence,
         subscription->failed_attempts, wait_ns / 1000000, reason);
-    drop_rows(subscription);
-    text_builder_free(&subscription->body);
-    move(subscription, SUBSCRIPTION_WAITING);
-    loop_timer_start(subs->loop, &subscription->wait,
-                     loop_now_ns(subs->loop) + wait_ns, wait_fired);
+    snprintf(subscription->last_error, sizeof subscription->last_error, "%s",
+             reason);
+    subscription->last_error_us = clock_wall_us();
+    wait_for(subscription, wait_ns);
 }
+
+/* ---- answers ---- */
 
 static void answered_with_success(struct subscription *subscription)
 {
     char id[UUID_TEXT_BYTES + 1];
+    uint64_t sequence = subscription->sending_sequence;
 
     uuid_format(subscription->id, id);
-    LOG(push_done, id, subscription->sending_sequence,
-        subscription->failed_attempts + 1);
+    LOG(push_done, id, sequence, subscription->failed_attempts + 1);
     subscription->failed_attempts = 0;
-    if (subscription->sending_sequence > subscription->cursor) {
-        subscription->cursor = subscription->sending_sequence;
-        subscriptions_cursor_moved(subscription->owner, subscription);
+    if (sequence != 0) {
+        subscription->delivered_sequence = sequence;
+        subscription->delivered_count++;
+    }
+    if (sequence > subscription->cursor && !subscription->sending_stale) {
+        subscription->cursor = sequence;
+        cursors_moved(subscription->owner, subscription);
     }
     subscription->sending_sequence = 0;
+    subscription->sending_stale = false;
+    drop_body(subscription);
     move(subscription, SUBSCRIPTION_READING);
 }
 
@@ -173,6 +216,7 @@ static void call_done(struct http_call *call,
     } else if (was_event) {
         back_off(subscription, reason, result->retry_after_s);
     } else {
+        drop_body(subscription);
         move(subscription, SUBSCRIPTION_READING); /* Statistics: no retry */
     }
     subscription_run(subscription);
@@ -186,8 +230,21 @@ static bool address_check(struct http_call *call,
     return callback_refused(&subscription->owner->policy, address) == NULL;
 }
 
+static bool has_room(struct subscription *subscription, uint32_t size_bytes)
+{
+    struct subscriptions *subs = subscription->owner;
+
+    if (size_bytes > LIMIT_NOTIFICATION_SMALL_BYTES && subs->sending_bytes > 0 &&
+        subs->sending_bytes + size_bytes > LIMIT_NOTIFICATIONS_BYTES)
+        return false;
+    subscription->sending_bytes = size_bytes;
+    subs->sending_bytes += size_bytes;
+    return true;
+}
+
 /* Sends what `body` holds for this subscription. */
-static void send_body(struct subscription *subscription, struct text body)
+static void send_body(struct subscription *subscription, struct text body,
+                      struct uuid event_id)
 {
     struct http_call_request request = {
         .method = HTTP_METHOD_POST,
@@ -197,12 +254,14 @@ static void send_body(struct subscription *subscription, struct text body)
     };
 
     delivery_address_body(&subscription->body, body, subscription->id);
-    if (subscription->body.failed) {
+    request.body = text_built(&subscription->body);
+    if (subscription->secret != NULL)
+        signature_add(&subscription->fields, &request, subscription, event_id);
+    if (subscription->body.failed || subscription->fields.failed) {
         if (subscription->sending_sequence != 0)
             back_off(subscription, "memory is used up", 0);
         return;
     }
-    request.body = text_built(&subscription->body);
     CHECK(http_url_parse(text_of(subscription->observer_url), &request.url) ==
           HTTP_URL_GOOD);
     subscription->call.user = subscription;
@@ -215,9 +274,19 @@ static void send_event(struct subscription *subscription,
                        const struct store_event *event)
 {
     CHECK(event->sequence > subscription->cursor);
+    if (!has_room(subscription, event->body.size_bytes)) {
+        wait_for(subscription, NO_ROOM_NS);
+        return;
+    }
     subscription->sending_sequence = event->sequence;
-    send_body(subscription, event->body);
+    send_body(subscription, event->body, event->uuid);
+    /* `event` may be the last of these. */
+    if (subscription->rows != NULL &&
+        subscription->rows_used == subscription->rows->count)
+        drop_rows(subscription);
 }
+
+/* ---- reading ---- */
 
 /* Nothing of interest lies between the cursor and `sequence`. */
 static void pass_over(struct subscription *subscription, uint64_t sequence)
@@ -228,12 +297,58 @@ static void pass_over(struct subscription *subscription, uint64_t sequence)
         subscription->cursor = sequence;
 }
 
+static void queue_read(struct subscription *subscription)
+{
+    struct subscriptions *subs = subscription->owner;
+    struct subscription_link *link = &subscription->read_link;
+
+    subscription->read_waiting = true;
+    *link = (struct subscription_link){.previous = subs->read_last};
+    if (subs->read_last != NULL)
+        subs->read_last->read_link.next = subscription;
+    else
+        subs->read_first = subscription;
+    subs->read_last = subscription;
+}
+
+static void unqueue_read(struct subscription *subscription)
+{
+    struct subscriptions *subs = subscription->owner;
+    struct subscription_link *link = &subscription->read_link;
+
+    if (!subscription->read_waiting)
+        return;
+    subscription->read_waiting = false;
+    if (link->previous != NULL)
+        link->previous->read_link.next = link->next;
+    else
+        subs->read_first = link->next;
+    if (link->next != NULL)
+        link->next->read_link.previous = link->previous;
+    else
+        subs->read_last = link->previous;
+}
+
+/* The places that are free go to those who wait longest. */
+static void serve_reads(struct subscriptions *subs)
+{
+    while (subs->read_first != NULL &&
+           subs->reading_count < LIMIT_EVENT_READS) {
+        struct subscription *first = subs->read_first;
+        unqueue_read(first);
+        subscription_run(first);
+    }
+}
+
 static void read_done(void *user, struct store_rows *rows)
 {
     struct subscription *subscription = user;
+    struct subscriptions *subs = subscription->owner;
 
     subscription->reading = false;
-    if (subscription->state == SUBSCRIPTION_CLOSING) {
+    subs->reading_count--;
+    if (subscription->state == SUBSCRIPTION_CLOSING ||
+        subscription->reading_stale) {
         store_rows_free(rows);
     } else if (rows->result != 0) {
         store_rows_free(rows);
@@ -241,28 +356,41 @@ static void read_done(void *user, struct store_rows *rows)
     } else {
         subscription->rows = rows;
         subscription->rows_used = 0;
+        subs->holding_count++;
         /* Nothing of interest lies between the cursor and what the query
          * could see, as far as the loop knows of it. */
         if (rows->count == 0)
             pass_over(subscription, rows->sequence);
     }
+    subscription->reading_stale = false;
     subscription_run(subscription);
+    serve_reads(subs);
 }
 
+/* When many catch up at once, each keeps no more than what it sends. */
 static void read_store(struct subscription *subscription)
 {
+    struct subscriptions *subs = subscription->owner;
     struct store_event_filter filter = {
         .after_sequence = subscription->cursor,
         .topics = subscription->interest.topics,
+        .bytes_max = LIMIT_EVENT_READ_BYTES,
     };
 
+    if (subs->reading_count >= LIMIT_EVENT_READS) {
+        queue_read(subscription);
+        return;
+    }
     if (subscription->interest.kind == STORE_KIND_JOB)
         filter.job_uuid = subscription->interest.subject;
     else
         filter.session_uuid = subscription->interest.subject;
     subscription->reading = true;
-    store_query_events(subscription->owner->store, &filter,
-                       SUBSCRIPTION_READ_EVENTS, subscription, read_done);
+    subs->reading_count++;
+    store_query_events(
+        subs->store, &filter,
+        subs->holding_count < LIMIT_EVENT_READS ? SUBSCRIPTION_READ_EVENTS : 1,
+        subscription, read_done);
 }
 
 /* Rows that the store gave are used up first: they are the oldest.  The reader
@@ -287,12 +415,6 @@ static const struct store_event *next_row(struct subscription *subscription)
 
 static enum step step_idle(struct subscription *subscription)
 {
-    struct subscriptions *subs = subscription->owner;
-
-    if (subscription->cursor < subs->newest) {
-        move(subscription, SUBSCRIPTION_READING);
-        return STEP_AGAIN;
-    }
     if (subscription->statistics_count == 0)
         return STEP_WAIT;
 
@@ -301,16 +423,24 @@ static enum step step_idle(struct subscription *subscription)
     memmove(subscription->statistics, subscription->statistics + 1,
             subscription->statistics_count * sizeof item);
     subscription->sending_sequence = 0;
-    send_body(subscription, text_from(item.body, item.body_bytes));
+    if (has_room(subscription, item.body_bytes)) {
+        /* Each Statistics notification has an EventID that nothing else has,
+         * and so has its signature. */
+        send_body(subscription, text_from(item.body, item.body_bytes),
+                  uuid_new());
+    }
     free(item.body);
-    return subscription->state == SUBSCRIPTION_IDLE ? STEP_AGAIN : STEP_WAIT;
+    if (subscription->state == SUBSCRIPTION_SENDING)
+        return STEP_WAIT;
+    drop_body(subscription);
+    return STEP_AGAIN;
 }
 
 static enum step step_reading(struct subscription *subscription)
 {
     struct subscriptions *subs = subscription->owner;
 
-    if (subscription->reading)
+    if (subscription->reading || subscription->read_waiting)
         return STEP_WAIT;
 
     const struct store_event *event = next_row(subscription);
@@ -342,9 +472,10 @@ static enum step step_closing(struct subscription *subscription)
         return STEP_WAIT;
     loop_timer_stop(subscription->owner->loop, &subscription->wait);
     loop_timer_stop(subscription->owner->loop, &subscription->expiry);
+    unqueue_read(subscription);
     drop_rows(subscription);
     drop_statistics(subscription);
-    text_builder_free(&subscription->body);
+    drop_body(subscription);
     move(subscription, SUBSCRIPTION_CLOSED);
     return STEP_AGAIN;
 }
@@ -373,6 +504,52 @@ void subscription_run(struct subscription *subscription)
             return; /* it is gone */
         }
     }
+}
+
+void subscription_wake(struct subscription *subscription)
+{
+    if (subscription->state == SUBSCRIPTION_IDLE &&
+        subscription->cursor < subscription->owner->newest)
+        move(subscription, SUBSCRIPTION_READING);
+}
+
+/* What was read, or is being read, does not fit any more. */
+static void read_anew(struct subscription *subscription)
+{
+    drop_rows(subscription);
+    subscription->reading_stale = subscription->reading;
+}
+
+void subscription_set_topics(struct subscription *subscription,
+                             uint32_t topics)
+{
+    struct subscription_index *index = &subscription->owner->index;
+
+    if (topics == subscription->interest.topics)
+        return;
+    subscription_settle(subscription);
+    subscription_index_remove(index, subscription);
+    subscription->interest.topics = topics;
+    subscription_index_add(index, subscription);
+    read_anew(subscription);
+}
+
+void subscription_replay(struct subscription *subscription,
+                         uint64_t after_sequence)
+{
+    subscription_settle(subscription);
+    CHECK(after_sequence <= subscription->cursor);
+    subscription->cursor = after_sequence;
+    cursors_moved(subscription->owner, subscription);
+    subscription->failed_attempts = 0;
+    read_anew(subscription);
+    subscription->sending_stale = subscription->state == SUBSCRIPTION_SENDING;
+    if (subscription->state == SUBSCRIPTION_WAITING) {
+        loop_timer_stop(subscription->owner->loop, &subscription->wait);
+        move(subscription, SUBSCRIPTION_READING);
+    }
+    subscription_wake(subscription);
+    subscription_run(subscription);
 }
 
 void subscription_close(struct subscription *subscription,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "central/subscriptions_private.h"
 #include "soap/writer.h"
@@ -11,34 +12,43 @@ struct end_notice {
     struct subscriptions *owner;
     struct end_notice *next;
     struct end_notice *previous;
+    struct uuid subscription_id;
     char *url;
     char *action;
     struct text_builder body;
     struct http_call call;
     struct loop_timer wait;
-    uint64_t give_up_ns;
+    int64_t give_up_us;
     uint32_t failed_attempts;
     char id[UUID_TEXT_BYTES + 1];
 };
 
-/* Words of the observers' schemas. */
-static const char *const reasons[] = {
-    [SUBSCRIPTION_EXPIRED] = "Expired",
-    [SUBSCRIPTION_UNSUBSCRIBED] = "Unsubscribed",
-    [SUBSCRIPTION_DELIVERY_FAILED] = "DeliveryFailed",
-};
+/* Words of the observers' schemas, as a row has them: 1 and the reason. */
+static const char *reason_of(const struct store_subscription *row)
+{
+    static const char *const reasons[] = {
+        [SUBSCRIPTION_EXPIRED] = "Expired",
+        [SUBSCRIPTION_UNSUBSCRIBED] = "Unsubscribed",
+        [SUBSCRIPTION_DELIVERY_FAILED] = "DeliveryFailed",
+    };
+    uint32_t end = row->ended - 1;
+
+    return end < sizeof reasons / sizeof reasons[0]
+               ? reasons[end]
+               : reasons[SUBSCRIPTION_EXPIRED]; /* a newer version's row */
+}
 
 static void write_job_notice(struct end_notice *notice,
-                             const struct subscription *subscription,
+                             const struct store_subscription *row,
                              struct text *topics, uint32_t topic_count)
 {
     struct isc_subscription_notify_request request = {
-        .reason = text_of(reasons[subscription->end]),
+        .reason = text_of(reason_of(row)),
         .subscription_resource =
             {
                 .id = text_of(notice->id),
-                .observer = {.address = text_of(subscription->observer_url),
-                             .action = text_of(subscription->observer_action)},
+                .observer = {.address = row->observer_url,
+                             .action = row->observer_action},
                 .topics = {.topic = topics, .topic_count = topic_count},
             },
     };
@@ -48,16 +58,16 @@ static void write_job_notice(struct end_notice *notice,
 }
 
 static void write_session_notice(struct end_notice *notice,
-                                 const struct subscription *subscription,
+                                 const struct store_subscription *row,
                                  struct text *topics, uint32_t topic_count)
 {
     struct f06_subscription_notify_request request = {
-        .reason = text_of(reasons[subscription->end]),
+        .reason = text_of(reason_of(row)),
         .subscription_resource =
             {
                 .id = text_of(notice->id),
-                .observer = {.address = text_of(subscription->observer_url),
-                             .action = text_of(subscription->observer_action)},
+                .observer = {.address = row->observer_url,
+                             .action = row->observer_action},
                 .topics = {.topic = topics, .topic_count = topic_count},
             },
     };
@@ -76,12 +86,23 @@ static void notice_free(struct end_notice *notice)
         subs->notices = notice->next;
     if (notice->next != NULL)
         notice->next->previous = notice->previous;
+    subs->notice_count--;
     loop_timer_stop(subs->loop, &notice->wait);
     text_builder_free(&notice->body);
     free(notice->url);
     free(notice->action);
     free(notice);
     subscriptions_check_stopped(subs);
+}
+
+/* It was told, or its hour is over: now the row goes, too. */
+static void notice_end(struct end_notice *notice)
+{
+    struct store_batch *batch = store_batch_new();
+
+    store_batch_remove_subscription(batch, notice->subscription_id);
+    subscriptions_commit(notice->owner, batch);
+    notice_free(notice);
 }
 
 static bool address_check(struct http_call *call,
@@ -104,26 +125,30 @@ static void call_done(struct http_call *call,
 {
     struct end_notice *notice = call->user;
     struct subscriptions *subs = notice->owner;
-    uint64_t now_ns = loop_now_ns(subs->loop);
     char reason[64];
 
-    if (subs->stopping ||
-        delivery_succeeded(subs, result, reason, sizeof reason) ||
+    if (subs->stopping) {
+        notice_free(notice); /* the row is there for the next start */
+        return;
+    }
+    if (delivery_succeeded(subs, result, reason, sizeof reason) ||
         result->status == 410) {
-        notice_free(notice);
+        notice_end(notice);
         return;
     }
     notice->failed_attempts++;
     uint64_t wait_ns = delivery_wait_ns(notice->failed_attempts,
                                         result->retry_after_s, &subs->random);
-    bool again = now_ns + wait_ns < notice->give_up_ns;
+    bool again = clock_wall_us() + (int64_t)(wait_ns / 1000) <
+                 notice->give_up_us;
     LOG(push_end_notice_failed, notice->id, notice->failed_attempts,
         again ? wait_ns / 1000000 : 0, reason);
     if (!again) {
-        notice_free(notice);
+        notice_end(notice);
         return;
     }
-    loop_timer_start(subs->loop, &notice->wait, now_ns + wait_ns, wait_fired);
+    loop_timer_start(subs->loop, &notice->wait,
+                     loop_now_ns(subs->loop) + wait_ns, wait_fired);
 }
 
 static void send_notice(struct end_notice *notice)
@@ -141,34 +166,41 @@ static void send_notice(struct end_notice *notice)
     http_call_start(notice->owner->client, &notice->call, &request, call_done);
 }
 
+static char *string_of(struct text text)
+{
+    char *string = strndup(text.size_bytes > 0 ? text.data : "",
+                           text.size_bytes);
+    CHECK(string != NULL);
+    return string;
+}
+
 void end_notice_start(struct subscriptions *subs,
-                      const struct subscription *subscription)
+                      const struct store_subscription *row)
 {
     struct text topics[STORE_TOPIC_COUNT];
 
-    if (subscription->ender_url == NULL || subs->stopping)
+    if (text_is_absent(row->ender_url) || subs->stopping)
         return;
     struct end_notice *notice = calloc(1, sizeof *notice);
     CHECK(notice != NULL);
     notice->owner = subs;
-    notice->url = strdup(subscription->ender_url);
-    notice->action =
-        strdup(subscription->ender_action ? subscription->ender_action : "");
-    CHECK(notice->url != NULL && notice->action != NULL);
-    notice->give_up_ns = loop_now_ns(subs->loop) + DELIVERY_END_NOTICE_NS;
-    uuid_format(subscription->id, notice->id);
+    notice->subscription_id = row->uuid;
+    notice->url = string_of(row->ender_url);
+    notice->action = string_of(row->ender_action);
+    notice->give_up_us = row->ended_us + DELIVERY_END_NOTICE_US;
+    uuid_format(row->uuid, notice->id);
 
-    uint32_t count = subscription_topic_names(subscription->interest.topics,
-                                              topics);
-    if (subscription->interest.kind == STORE_KIND_JOB)
-        write_job_notice(notice, subscription, topics, count);
+    uint32_t count = subscription_topic_names(row->topics, topics);
+    if (row->kind == STORE_KIND_JOB)
+        write_job_notice(notice, row, topics, count);
     else
-        write_session_notice(notice, subscription, topics, count);
+        write_session_notice(notice, row, topics, count);
 
     notice->next = subs->notices;
     if (subs->notices != NULL)
         subs->notices->previous = notice;
     subs->notices = notice;
+    subs->notice_count++;
     send_notice(notice);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 
 bool event_interests(const struct event_interest *interest,
                      const struct store_event *event)
@@ -17,44 +18,51 @@ bool event_interests(const struct event_interest *interest,
                                              : event->session_uuid);
 }
 
-static void free_body(struct store_event *event)
+static void drop_oldest(struct recent *recent)
 {
-    free((void *)(uintptr_t)event->body.data);
-    event->body = TEXT_ABSENT;
+    struct store_event *oldest =
+        &recent->events[(recent->newest + RECENT_EVENTS - (recent->count - 1)) %
+                        RECENT_EVENTS];
+
+    recent->body_bytes -= oldest->body.size_bytes;
+    free((void *)(uintptr_t)oldest->body.data);
+    oldest->body = TEXT_ABSENT;
+    recent->count--;
 }
 
 /* Empties the ring: with a gap in it, it would hide an event. */
 static void clear(struct recent *recent)
 {
-    for (uint32_t i = 0; i < recent->count; i++)
-        free_body(&recent->events[(recent->newest + RECENT_EVENTS - i) %
-                                  RECENT_EVENTS]);
-    recent->count = 0;
+    while (recent->count > 0)
+        drop_oldest(recent);
 }
 
 void recent_add(struct recent *recent, const struct store_event *event)
 {
-    uint32_t place = (recent->newest + 1) % RECENT_EVENTS;
-    struct store_event *kept = &recent->events[place];
-    char *body = malloc((size_t)event->body.size_bytes + 1);
+    uint32_t size_bytes = event->body.size_bytes;
+    char *body;
 
     if (recent->count > 0)
         CHECK(event->sequence > recent->events[recent->newest].sequence);
+    while (recent->count == RECENT_EVENTS ||
+           (recent->count > 0 &&
+            recent->body_bytes + size_bytes > LIMIT_RECENT_BYTES))
+        drop_oldest(recent);
+    body = size_bytes <= LIMIT_RECENT_BYTES ? malloc((size_t)size_bytes + 1)
+                                            : NULL;
     if (body == NULL) {
         clear(recent); /* its readers find it in the store */
         return;
     }
-    if (event->body.size_bytes > 0)
-        memcpy(body, event->body.data, event->body.size_bytes);
-    body[event->body.size_bytes] = '\0';
+    if (size_bytes > 0)
+        memcpy(body, event->body.data, size_bytes);
+    body[size_bytes] = '\0';
 
-    if (recent->count == RECENT_EVENTS)
-        free_body(kept);
-    else
-        recent->count++;
-    *kept = *event;
-    kept->body = text_from(body, event->body.size_bytes);
-    recent->newest = place;
+    recent->newest = (recent->newest + 1) % RECENT_EVENTS;
+    recent->count++;
+    recent->body_bytes += size_bytes;
+    recent->events[recent->newest] = *event;
+    recent->events[recent->newest].body = text_from(body, size_bytes);
 }
 
 static const struct store_event *at_age(const struct recent *recent,

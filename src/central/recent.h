@@ -3,7 +3,8 @@
  * Knows: committed events and their bodies.
  * Must not know: who reads them.
  *
- * A ring of RECENT_EVENTS; who has fallen behind it reads from the store.
+ * A ring of RECENT_EVENTS, LIMIT_RECENT_BYTES of bodies at most: the oldest
+ * make room.  Who has fallen behind it reads from the store.
  */
 #ifndef CENTRAL_RECENT_H
 #define CENTRAL_RECENT_H
@@ -31,6 +32,7 @@ struct recent {
     struct store_event events[RECENT_EVENTS]; /* bodies are owned copies */
     uint32_t count;
     uint32_t newest; /* place of the newest, if any */
+    uint64_t body_bytes; /* of all of them */
 };
 
 /* Copies `event`, whose Sequence is above all before. */

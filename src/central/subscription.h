@@ -16,6 +16,10 @@
  * READING looks into the recent events first, and asks the store only when it
  * has fallen behind them.  While WAITING nothing is held in memory: what waits
  * is on disk, behind the cursor.
+ *
+ * IDLE means that nothing up to the newest event is of interest: the cursor
+ * itself moves when somebody looks (subscription_settle()), so that an event
+ * costs nothing for those whom it does not concern.
  */
 #ifndef CENTRAL_SUBSCRIPTION_H
 #define CENTRAL_SUBSCRIPTION_H
@@ -28,6 +32,7 @@
 #include "base/uuid.h"
 #include "central/callback_policy.h"
 #include "central/recent.h"
+#include "central/subscription_index.h"
 #include "io/loop.h"
 #include "net/http_client.h"
 #include "store/query.h"
@@ -41,11 +46,13 @@
 #define DELIVERY_WAIT_NS_MIN UINT64_C(1000000000)
 #define DELIVERY_WAIT_NS_MAX UINT64_C(300000000000)
 /* A SubscriptionNotify is tried again for this long. */
-#define DELIVERY_END_NOTICE_NS UINT64_C(3600000000000)
+#define DELIVERY_END_NOTICE_US INT64_C(3600000000)
 
 /* Sessions whose Statistics wait for one subscriber; more are left out until
  * the next second. */
 #define SUBSCRIPTION_STATISTICS_MAX 64u
+
+#define SUBSCRIPTION_ERROR_BYTES 96u
 
 enum subscription_state {
     SUBSCRIPTION_IDLE,
@@ -56,7 +63,8 @@ enum subscription_state {
     SUBSCRIPTION_CLOSED,
 };
 
-/* Why a subscription ends: the Reason of a SubscriptionNotify. */
+/* Why a subscription ends: the Reason of a SubscriptionNotify.  Stored, plus
+ * one, in the row of one that is over: numbers stay. */
 enum subscription_end {
     SUBSCRIPTION_EXPIRED,
     SUBSCRIPTION_UNSUBSCRIBED,
@@ -74,34 +82,59 @@ struct subscription {
     struct subscriptions *owner;
     struct subscription *next; /* in the owner's list */
     struct subscription *previous;
+    struct subscription_link links[STORE_TOPIC_COUNT]; /* of the index */
+    bool indexed;
     uint8_t state; /* enum subscription_state */
 
     struct uuid id;
     struct event_interest interest;
-    char *observer_url; /* owned strings; never NULL but for the last two */
+    char *observer_url; /* owned strings; never NULL but for what says so */
     char *observer_action;
     char *ender_url; /* NULL = no SubscriptionObserver */
     char *ender_action;
     char *owner_name; /* NULL = made on the loopback listener */
+    char *caller;
+    char *secret; /* NULL = notifications are not signed */
+    char *secret_before;
+    int64_t secret_before_until_us;
     int64_t created_us;
     int64_t expires_us;
+    /* As the newest change on its way to the disk leaves it: the next change
+     * goes on from there. */
+    struct {
+        uint32_t topics;
+        int64_t expires_us;
+        bool ends;
+    } latest;
     uint64_t cursor;
-    bool cursor_dirty; /* not handed to the store yet */
+    uint64_t stored_cursor; /* as the store has it, or was told it */
+    bool cursor_dirty;      /* not handed to the store yet */
+    struct subscription *dirty_next;
 
     enum subscription_end end; /* why it is CLOSING */
     struct loop_timer expiry;
     struct loop_timer wait; /* WAITING */
     uint32_t failed_attempts; /* in a row */
+    char last_error[SUBSCRIPTION_ERROR_BYTES]; /* of the newest failure */
+    int64_t last_error_us;
+    uint64_t delivered_sequence; /* newest acknowledged since the start */
+    uint64_t delivered_count;    /* of events, since the start */
 
-    bool reading; /* the store owes an answer */
+    bool reading;       /* the store owes an answer */
+    bool reading_stale; /* which is of no use any more */
+    bool read_waiting;  /* for its turn to ask */
+    struct subscription_link read_link;
     struct store_rows *rows; /* what it gave, up to `rows_used`; or NULL */
     uint32_t rows_used;
 
     struct http_call call;
     uint64_t sending_sequence; /* of the event that `call` carries; 0 = none */
+    bool sending_stale;        /* its success does not move the cursor */
+    uint32_t sending_bytes;    /* as counted in the owner's sum */
     struct text_builder body;  /* of `call` */
+    struct text_builder fields; /* of `call`: the signature */
 
-    struct statistics_item statistics[SUBSCRIPTION_STATISTICS_MAX];
+    struct statistics_item *statistics; /* owned array, or NULL */
     uint32_t statistics_count;
 };
 
@@ -121,6 +154,25 @@ uint32_t subscription_topics_default(enum store_kind kind);
 /* Goes on from where it is: call it after anything that may have ended a
  * state.  The subscription may be gone afterwards. */
 void subscription_run(struct subscription *subscription);
+
+/* Leaves IDLE if there are events above the cursor. */
+void subscription_wake(struct subscription *subscription);
+
+/* Moves the cursor of an IDLE one over what did not interest it. */
+void subscription_settle(struct subscription *subscription);
+
+/* Wants other topics from now on.  What was read for the old ones is read
+ * again: it left out events of the new ones. */
+void subscription_set_topics(struct subscription *subscription,
+                             uint32_t topics);
+
+/* A change could not be stored: it stays as it is. */
+void subscription_forget_latest(struct subscription *subscription);
+
+/* Sends again all that follows `after_sequence`, which is not above the cursor,
+ * and at once: a back-off that runs ends. */
+void subscription_replay(struct subscription *subscription,
+                         uint64_t after_sequence);
 
 /* Begins to close it; safe in any state, any number of times. */
 void subscription_close(struct subscription *subscription,

@@ -3,12 +3,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "central/subscriptions_private.h"
-
-/* Cursors go to the disk together, this long after the first moved: a crash
- * costs no more than a second delivery of what was sent meanwhile. */
-#define FLUSH_NS UINT64_C(20000000)
 
 /* What a Fault in an observer's answer may take in memory. */
 #define ANSWER_BYTES_MAX (256u << 10)
@@ -27,10 +24,14 @@ subscriptions_open(const struct subscriptions_config *config)
     subs->loop = config->loop;
     subs->store = config->store;
     subs->client = config->client;
-    subs->policy.soap_address = config->soap_address;
-    subs->policy.transfer_address = config->transfer_address;
+    subs->policy = config->policy;
+    subs->per_caller_max = config->per_caller_max != 0
+                               ? config->per_caller_max
+                               : LIMIT_SUBSCRIPTIONS_PER_CALLER;
     return subs;
 }
+
+/* ---- the list ---- */
 
 static void expiry_fired(struct loop_timer *timer)
 {
@@ -62,6 +63,19 @@ static char *string_of(struct text text)
     return string;
 }
 
+void subscription_set_secret(struct subscription *subscription,
+                             const struct store_subscription *row)
+{
+    char *secret = string_of(row->secret);
+    char *before = string_of(row->secret_before);
+
+    free(subscription->secret);
+    free(subscription->secret_before);
+    subscription->secret = secret;
+    subscription->secret_before = before;
+    subscription->secret_before_until_us = row->secret_before_until_us;
+}
+
 struct subscription *subscriptions_add(struct subscriptions *subs,
                                        const struct store_subscription *row)
 {
@@ -83,14 +97,20 @@ struct subscription *subscriptions_add(struct subscriptions *subs,
     added->ender_url = string_of(row->ender_url);
     added->ender_action = string_of(row->ender_action);
     added->owner_name = string_of(row->owner);
+    added->caller = string_of(row->caller);
+    subscription_set_secret(added, row);
     added->created_us = row->created_us;
+    added->latest.topics = row->topics;
+    added->latest.expires_us = row->expires_us;
     added->cursor = row->cursor;
+    added->stored_cursor = row->cursor;
 
     added->next = subs->first;
     if (subs->first != NULL)
         subs->first->previous = added;
     subs->first = added;
     map_put(&subs->by_id, added->id, added);
+    subscription_index_add(&subs->index, added);
     subs->count++;
     subscription_set_expiry(added, row->expires_us);
     return added;
@@ -112,77 +132,145 @@ void subscription_row(const struct subscription *subscription,
         .created_us = subscription->created_us,
         .expires_us = subscription->expires_us,
         .cursor = subscription->cursor,
+        .caller = text_of(subscription->caller),
+        .secret = text_of(subscription->secret),
+        .secret_before = text_of(subscription->secret_before),
+        .secret_before_until_us = subscription->secret_before_until_us,
     };
 }
+
+void subscription_forget_latest(struct subscription *subscription)
+{
+    subscription->latest.topics = subscription->interest.topics;
+    subscription->latest.expires_us = subscription->expires_us;
+    subscription->latest.ends = false;
+}
+
+struct subscription *subscriptions_find(const struct subscriptions *subs,
+                                        struct uuid id)
+{
+    struct subscription *found = map_get(&subs->by_id, id);
+
+    return found != NULL && found->state < SUBSCRIPTION_CLOSING ? found : NULL;
+}
+
+uint32_t subscriptions_count_of(const struct subscriptions *subs,
+                                struct text caller)
+{
+    uint32_t count = 0;
+
+    for (const struct subscription *each = subs->first; each; each = each->next)
+        count += each->caller != NULL && text_is(caller, each->caller);
+    return count;
+}
+
+/* ---- start ---- */
 
 void subscriptions_restore(struct subscriptions *subs,
                            const struct store_subscription *row)
 {
-    subscriptions_add(subs, row);
+    if (row->ended != 0)
+        end_notice_start(subs, row);
+    else
+        subscriptions_add(subs, row);
 }
 
 void subscriptions_start(struct subscriptions *subs, uint64_t last_sequence)
 {
     subs->newest = last_sequence;
+    cursors_start(subs);
     for (struct subscription *each = subs->first, *next; each; each = next) {
         next = each->next;
+        subscription_wake(each);
         subscription_run(each);
     }
+}
+
+/* ---- events ---- */
+
+struct told {
+    uint64_t previous; /* the newest event before this one */
+};
+
+static bool tell(void *user, struct subscription *subscription)
+{
+    const struct told *told = user;
+
+    if (subscription->state != SUBSCRIPTION_IDLE)
+        return true; /* it will come to this event by itself */
+    /* Idle means that nothing before this one was of interest. */
+    if (subscription->cursor < told->previous)
+        subscription->cursor = told->previous;
+    subscription_wake(subscription);
+    subscription_run(subscription);
+    return true;
 }
 
 void subscriptions_event(struct subscriptions *subs,
                          const struct store_event *event)
 {
-    uint64_t previous = subs->newest;
+    struct told told = {subs->newest};
 
-    CHECK(event->sequence > previous);
+    CHECK(event->sequence > told.previous);
     recent_add(&subs->recent, event);
     subs->newest = event->sequence;
-    for (struct subscription *each = subs->first, *next; each; each = next) {
-        next = each->next;
-        if (each->state != SUBSCRIPTION_IDLE)
-            continue; /* it will come to this event by itself */
-        /* Idle means that nothing before this one was of interest. */
-        if (each->cursor < previous)
-            each->cursor = previous;
-        if (event_interests(&each->interest, event))
-            subscription_run(each);
-    }
+    subscription_index_each(&subs->index, event, tell, &told);
 }
 
-static bool wants_statistics(const struct subscription *subscription,
-                             struct uuid session_id)
+/* ---- Statistics ---- */
+
+static struct store_event statistics_of(struct uuid session_id)
 {
-    struct store_event event = {
+    return (struct store_event){
         .topic = STORE_TOPIC_SESSION_STATISTICS,
         .session_uuid = session_id,
     };
+}
 
-    return subscription->state < SUBSCRIPTION_CLOSING &&
-           event_interests(&subscription->interest, &event);
+static bool is_live(void *user, struct subscription *subscription)
+{
+    bool *wanted = user;
+
+    *wanted = *wanted || subscription->state < SUBSCRIPTION_CLOSING;
+    return !*wanted;
 }
 
 bool subscriptions_wants_statistics(const struct subscriptions *subs,
                                     struct uuid session_id)
 {
-    for (const struct subscription *each = subs->first; each; each = each->next)
-        if (wants_statistics(each, session_id))
-            return true;
-    return false;
+    struct store_event event = statistics_of(session_id);
+    bool wanted = false;
+
+    subscription_index_each(&subs->index, &event, is_live, &wanted);
+    return wanted;
 }
 
-/* The newest figures of a session take the place of older ones. */
-static void keep_statistics(struct subscription *subscription,
-                            struct uuid session_id, struct text body)
-{
-    struct statistics_item *item = subscription->statistics;
-    struct statistics_item *end = item + subscription->statistics_count;
-    char *copy = malloc((size_t)body.size_bytes + 1);
+struct figures {
+    struct uuid session_id;
+    struct text body;
+};
 
-    if (copy == NULL)
-        return;
-    memcpy(copy, body.data, body.size_bytes);
-    while (item < end && !uuid_equal(item->session_id, session_id))
+/* The newest figures of a session take the place of older ones. */
+static bool keep_statistics(void *user, struct subscription *subscription)
+{
+    const struct figures *figures = user;
+    struct statistics_item *item, *end;
+    char *copy;
+
+    if (subscription->state >= SUBSCRIPTION_CLOSING)
+        return true;
+    if (subscription->statistics == NULL)
+        subscription->statistics =
+            calloc(SUBSCRIPTION_STATISTICS_MAX, sizeof *item);
+    copy = malloc((size_t)figures->body.size_bytes + 1);
+    if (subscription->statistics == NULL || copy == NULL) {
+        free(copy);
+        return true;
+    }
+    memcpy(copy, figures->body.data, figures->body.size_bytes);
+    item = subscription->statistics;
+    end = item + subscription->statistics_count;
+    while (item < end && !uuid_equal(item->session_id, figures->session_id))
         item++;
     if (item < end) {
         free(item->body);
@@ -190,83 +278,56 @@ static void keep_statistics(struct subscription *subscription,
         subscription->statistics_count++;
     } else {
         free(copy);
-        return;
+        return true;
     }
-    *item = (struct statistics_item){session_id, copy, body.size_bytes};
+    *item = (struct statistics_item){figures->session_id, copy,
+                                     figures->body.size_bytes};
+    if (subscription->state == SUBSCRIPTION_IDLE)
+        subscription_run(subscription);
+    return true;
 }
 
 void subscriptions_statistics(struct subscriptions *subs,
                               struct uuid session_id, struct text body)
 {
-    for (struct subscription *each = subs->first, *next; each; each = next) {
-        next = each->next;
-        if (!wants_statistics(each, session_id))
-            continue;
-        keep_statistics(each, session_id, body);
-        if (each->state == SUBSCRIPTION_IDLE)
-            subscription_run(each);
-    }
+    struct store_event event = statistics_of(session_id);
+    struct figures figures = {session_id, body};
+
+    subscription_index_each(&subs->index, &event, keep_statistics, &figures);
 }
 
-uint64_t subscriptions_cursor_min(const struct subscriptions *subs)
-{
-    uint64_t min = UINT64_MAX;
+/* ---- ends ---- */
 
-    for (const struct subscription *each = subs->first; each; each = each->next)
-        if (each->state != SUBSCRIPTION_IDLE && each->cursor < min)
-            min = each->cursor;
-    return min;
-}
-
-static void flush_done(void *user, int result)
-{
-    struct subscriptions *subs = user;
-
-    (void)result; /* what is not stored is delivered again after a crash */
-    subs->commits_waiting--;
-    subscriptions_check_stopped(subs);
-}
-
-static void flush(struct subscriptions *subs)
-{
-    struct store_batch *batch = NULL;
-
-    for (struct subscription *each = subs->first; each; each = each->next) {
-        if (!each->cursor_dirty)
-            continue;
-        if (batch == NULL)
-            batch = store_batch_new();
-        store_batch_set_cursor(batch, each->id, each->cursor);
-        each->cursor_dirty = false;
-    }
-    if (batch == NULL)
-        return;
-    subs->commits_waiting++;
-    store_commit(subs->store, batch, subs, flush_done);
-}
-
-static void flush_fired(struct loop_timer *timer)
-{
-    flush(OWNER_OF(timer, struct subscriptions, flush));
-}
-
-void subscriptions_cursor_moved(struct subscriptions *subs,
-                                struct subscription *subscription)
-{
-    subscription->cursor_dirty = true;
-    if (!loop_timer_running(&subs->flush))
-        loop_timer_start(subs->loop, &subs->flush,
-                         loop_now_ns(subs->loop) + FLUSH_NS, flush_fired);
-}
-
-static void remove_done(void *user, int result)
+static void commit_done(void *user, int result)
 {
     struct subscriptions *subs = user;
 
     if (result != 0)
-        LOG(subscription_not_removed, result);
+        LOG(subscription_not_stored, result);
     subs->commits_waiting--;
     subscriptions_check_stopped(subs);
+}
+
+void subscriptions_commit(struct subscriptions *subs,
+                          struct store_batch *batch)
+{
+    subs->commits_waiting++;
+    store_commit(subs->store, batch, subs, commit_done);
+}
+
+void subscriptions_batch_end(struct store_batch *batch,
+                             const struct store_subscription *row,
+                             enum subscription_end end)
+{
+    struct store_subscription over = *row;
+
+    if (text_is_absent(row->ender_url)) {
+        store_batch_remove_subscription(batch, row->uuid);
+        return;
+    }
+    over.ended = 1 + (uint32_t)end;
+    over.ended_us = clock_wall_us();
+    store_batch_put_subscription(batch, &over);
 }
 
 void subscriptions_remove(struct subscription *subscription,
@@ -274,13 +335,15 @@ void subscriptions_remove(struct subscription *subscription,
 {
     struct subscriptions *subs = subscription->owner;
     struct store_batch *batch;
+    struct store_subscription row;
 
     if (subscription->state >= SUBSCRIPTION_CLOSING)
         return;
+    subscription_row(subscription, &row);
     batch = store_batch_new();
-    store_batch_remove_subscription(batch, subscription->id);
-    subs->commits_waiting++;
-    store_commit(subs->store, batch, subs, remove_done);
+    subscriptions_batch_end(batch, &row, end);
+    cursors_forget(subs, subscription);
+    subscriptions_commit(subs, batch);
     subscription_close(subscription, end);
     subscription_run(subscription);
 }
@@ -290,14 +353,14 @@ void subscriptions_closed(struct subscriptions *subs,
 {
     static const char *const reasons[] = {"expired", "unsubscribed",
                                           "delivery_failed", "stopped"};
+    struct store_subscription row;
     char id[UUID_TEXT_BYTES + 1];
 
     uuid_format(subscription->id, id);
     LOG(subscription_ended, id, reasons[subscription->end],
         subscription->cursor);
-    if (subscription->end != SUBSCRIPTION_STOPPED)
-        end_notice_start(subs, subscription);
-
+    cursors_forget(subs, subscription);
+    subscription_index_remove(&subs->index, subscription);
     map_remove(&subs->by_id, subscription->id);
     if (subscription->previous != NULL)
         subscription->previous->next = subscription->next;
@@ -306,14 +369,25 @@ void subscriptions_closed(struct subscriptions *subs,
     if (subscription->next != NULL)
         subscription->next->previous = subscription->previous;
     subs->count--;
+    if (subscription->end != SUBSCRIPTION_STOPPED) {
+        subscription_row(subscription, &row);
+        row.ended = 1 + (uint32_t)subscription->end;
+        row.ended_us = clock_wall_us();
+        end_notice_start(subs, &row);
+    }
     free(subscription->observer_url);
     free(subscription->observer_action);
     free(subscription->ender_url);
     free(subscription->ender_action);
     free(subscription->owner_name);
+    free(subscription->caller);
+    free(subscription->secret);
+    free(subscription->secret_before);
     free(subscription);
     subscriptions_check_stopped(subs);
 }
+
+/* ---- stop ---- */
 
 static void stop_posted(struct loop_post *post)
 {
@@ -322,10 +396,10 @@ static void stop_posted(struct loop_post *post)
     void (*stopped)(void *) = subs->stopped;
     void *owner = subs->stopped_owner;
 
-    loop_timer_stop(subs->loop, &subs->flush);
     recent_free(&subs->recent);
     soap_reader_close(&subs->answer_reader);
     arena_free(&subs->answer_arena);
+    subscription_index_free(&subs->index);
     map_free(&subs->by_id);
     free(subs);
     stopped(owner);
@@ -342,7 +416,7 @@ void subscriptions_stop(struct subscriptions *subs,
                         void (*stopped)(void *owner), void *owner)
 {
     CHECK(!subs->stopping);
-    flush(subs);
+    cursors_stop(subs);
     subs->stopping = true;
     subs->stopped = stopped;
     subs->stopped_owner = owner;
@@ -353,12 +427,4 @@ void subscriptions_stop(struct subscriptions *subs,
     }
     end_notices_stop(subs);
     subscriptions_check_stopped(subs);
-}
-
-struct subscription *subscriptions_find(const struct subscriptions *subs,
-                                        struct uuid id)
-{
-    struct subscription *found = map_get(&subs->by_id, id);
-
-    return found != NULL && found->state < SUBSCRIPTION_CLOSING ? found : NULL;
 }

@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/address.h"
 #include "base/text.h"
 #include "base/uuid.h"
+#include "central/callback_policy.h"
 
 struct loop;
 struct http_client;
@@ -34,9 +34,8 @@ struct subscriptions_config {
     struct loop *loop;
     struct store *store;
     struct http_client *client;
-    /* Where we listen ourselves; never called back. */
-    struct address soap_address;
-    struct address transfer_address;
+    struct callback_policy policy; /* what it points to stays */
+    uint32_t per_caller_max; /* 0 = LIMIT_SUBSCRIPTIONS_PER_CALLER */
 };
 
 /* Starts empty; then subscriptions_restore() for each stored row, then

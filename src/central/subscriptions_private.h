@@ -1,5 +1,5 @@
 /* The list of subscriptions, as its own files see it: subscriptions.c,
- * delivery.c, end_notice.c. */
+ * cursors.c, delivery.c, end_notice.c, subscribe.c. */
 #ifndef CENTRAL_SUBSCRIPTIONS_PRIVATE_H
 #define CENTRAL_SUBSCRIPTIONS_PRIVATE_H
 
@@ -16,18 +16,30 @@ struct subscriptions {
     struct store *store;
     struct http_client *client;
     struct callback_policy policy;
+    uint32_t per_caller_max;
     struct random random;
 
     struct subscription *first;
     struct map by_id;
+    struct subscription_index index;
     uint32_t count;
-    uint64_t newest;        /* Sequence of the newest committed event */
+    uint64_t newest; /* Sequence of the newest committed event */
     struct recent recent;
 
-    struct loop_timer flush; /* of cursors */
+    struct subscription *dirty; /* whose cursor goes with the next flush */
+    struct loop_timer flush;
+    struct loop_timer minute; /* cursors of the idle */
     uint32_t commits_waiting;
 
+    /* Reading the store: who asks, who holds rows, who waits for a turn. */
+    uint32_t reading_count;
+    uint32_t holding_count;
+    struct subscription *read_first;
+    struct subscription *read_last;
+    uint64_t sending_bytes; /* bodies under way: LIMIT_NOTIFICATIONS_BYTES */
+
     struct end_notice *notices;
+    uint32_t notice_count;
 
     /* Looks for Faults in observers' answers, one at a time. */
     struct soap_reader answer_reader;
@@ -40,26 +52,49 @@ struct subscriptions {
 };
 
 /* Puts a subscription with the members of `row` into the list; it does nothing
- * before subscription_run(). */
+ * before subscription_wake() and subscription_run(). */
 struct subscription *subscriptions_add(struct subscriptions *subs,
                                        const struct store_subscription *row);
 /* The live subscription of this id, or NULL. */
 struct subscription *subscriptions_find(const struct subscriptions *subs,
                                         struct uuid id);
+/* How many live ones a caller has. */
+uint32_t subscriptions_count_of(const struct subscriptions *subs,
+                                struct text caller);
+/* Puts the end of a subscription into a batch: its row goes, or stays as what
+ * its SubscriptionObserver is to be told. */
+void subscriptions_batch_end(struct store_batch *batch,
+                             const struct store_subscription *row,
+                             enum subscription_end end);
 /* Ends it: its row is removed, and its SubscriptionObserver is told.  It may be
  * gone when this returns. */
 void subscriptions_remove(struct subscription *subscription,
                           enum subscription_end end);
+/* Commits a batch whose failure costs no more than repetition. */
+void subscriptions_commit(struct subscriptions *subs,
+                          struct store_batch *batch);
 /* The row as it is now; borrows from the subscription. */
 void subscription_row(const struct subscription *subscription,
                       struct store_subscription *row);
 /* Sets when it expires, by the wall clock. */
 void subscription_set_expiry(struct subscription *subscription,
                              int64_t expires_us);
+/* Sets what signs its notifications; absent texts for nothing. */
+void subscription_set_secret(struct subscription *subscription,
+                             const struct store_subscription *row);
 
-/* The cursor moved: it goes to the store with the next flush. */
-void subscriptions_cursor_moved(struct subscriptions *subs,
-                                struct subscription *subscription);
+/* cursors.c: the cursor moved: it goes to the store with the next flush. */
+void cursors_moved(struct subscriptions *subs,
+                   struct subscription *subscription);
+/* Starts to store those of the idle from time to time, so that little is read
+ * anew after a restart. */
+void cursors_start(struct subscriptions *subs);
+/* Stores all that moved, at once. */
+void cursors_stop(struct subscriptions *subs);
+/* It is going: nothing of it is left to be stored. */
+void cursors_forget(struct subscriptions *subs,
+                    struct subscription *subscription);
+
 /* A subscription has reached CLOSED. */
 void subscriptions_closed(struct subscriptions *subs,
                           struct subscription *subscription);
@@ -76,9 +111,9 @@ bool delivery_has_fault(struct subscriptions *subs, struct text body);
 
 /* end_notice.c: tells the SubscriptionObserver that its subscription ended,
  * again and again for an hour at most.  It lives apart from the subscription,
- * which is gone, and is given up when the server stops. */
+ * which is gone; its row stays until then, so that a restart goes on. */
 void end_notice_start(struct subscriptions *subs,
-                      const struct subscription *subscription);
+                      const struct store_subscription *row);
 void end_notices_stop(struct subscriptions *subs);
 
 #endif

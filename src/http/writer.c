@@ -150,6 +150,9 @@ void http_write_request(struct text_builder *builder,
     add_field(builder, "Content-Type: ", head->content_type);
     add_soap_action(builder, head->soap_action);
     add_field(builder, "Authorization: ", head->authorization);
+    add_field(builder, "webhook-id: ", head->webhook_id);
+    add_field(builder, "webhook-timestamp: ", head->webhook_timestamp);
+    add_field(builder, "webhook-signature: ", head->webhook_signature);
     if (head->method == HTTP_METHOD_POST)
         add_number(builder, "Content-Length: ", head->content_length);
     if (head->close)

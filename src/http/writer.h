@@ -43,6 +43,9 @@ struct http_request_head {
     struct text content_type;
     struct text soap_action; /* written in quotes; empty is "" */
     struct text authorization;
+    struct text webhook_id; /* a signed message has these three */
+    struct text webhook_timestamp;
+    struct text webhook_signature;
     uint64_t content_length; /* written for POST only */
 };
 

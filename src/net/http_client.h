@@ -81,6 +81,9 @@ struct http_call_request {
     struct text content_type;    /* absent: the field is left out */
     struct text soap_action;     /* absent: the field is left out; "" is sent */
     struct text authorization;   /* absent: the field is left out */
+    struct text webhook_id;      /* absent: the field is left out, as below */
+    struct text webhook_timestamp;
+    struct text webhook_signature;
     struct text body;            /* of a POST */
     uint64_t timeout_ns;         /* of all of it; 0 = HTTP_CALL_TIMEOUT_NS */
     uint32_t response_bytes_max; /* 0 = HTTP_CALL_RESPONSE_BYTES */

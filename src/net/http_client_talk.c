@@ -30,6 +30,9 @@ void client_talk_start(struct client_conn *conn)
         .content_type = request->content_type,
         .soap_action = request->soap_action,
         .authorization = request->authorization,
+        .webhook_id = request->webhook_id,
+        .webhook_timestamp = request->webhook_timestamp,
+        .webhook_signature = request->webhook_signature,
         .content_length = request->body.size_bytes,
     };
 

@@ -209,6 +209,8 @@ void conditions_add_event_filter(struct conditions *conditions,
         conditions_add_uuid(conditions, "e.job_uuid", filter->job_uuid);
     if (!uuid_is_zero(filter->session_uuid))
         conditions_add_uuid(conditions, "e.session_uuid", filter->session_uuid);
+    conditions_add_texts(conditions, "e.job_uuid", filter->job_uuids);
+    conditions_add_texts(conditions, "e.session_uuid", filter->session_uuids);
 }
 
 /* The number of parameters for a list of `count` values. */

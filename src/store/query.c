@@ -125,16 +125,34 @@ void store_query_files(struct store *store,
     ask(store, query);
 }
 
-void store_query_events(struct store *store,
-                        const struct store_event_filter *filter, uint32_t limit,
-                        void *user, store_rows_fn done)
+static struct query *event_query(const struct store_event_filter *filter,
+                                 uint32_t limit, void *user, store_rows_fn done)
 {
     struct query *query = query_new(TABLE_EVENTS, limit, user, done);
 
     query->prefix = "e";
     query->from = "events e";
     query->order = "e.sequence";
+    query->bytes_max = filter->bytes_max;
     conditions_add_event_filter(&query->conditions, filter);
+    return query;
+}
+
+void store_query_events(struct store *store,
+                        const struct store_event_filter *filter, uint32_t limit,
+                        void *user, store_rows_fn done)
+{
+    ask(store, event_query(filter, limit, user, done));
+}
+
+void store_count_events(struct store *store,
+                        const struct store_event_filter *filter, uint32_t most,
+                        void *user, store_rows_fn done)
+{
+    struct query *query = event_query(filter, 1, user, done);
+
+    CHECK(most > 0);
+    query->count_max = most;
     ask(store, query);
 }
 

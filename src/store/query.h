@@ -101,6 +101,8 @@ struct store_rows {
     struct store_position next; /* of the following page */
     uint64_t change;   /* the highest `changed` that the query could see */
     uint64_t sequence; /* the highest Sequence that the query could see */
+    uint64_t first_sequence; /* the lowest that is kept, `sequence` + 1 if none
+                              * is; of events only */
 
     /* Private to store/. */
     void *memory;
@@ -123,16 +125,25 @@ void store_query_files(struct store *store,
 
 /* Events above `after_sequence`, in order.  A full page says that there may be
  * more: what remains is not counted, since that can be a week of events.
- * `rows->sequence` lets a caller that got fewer than `limit` move on over what
- * did not match. */
+ * `rows->sequence` lets a caller that got none move on over what did not
+ * match. */
 struct store_event_filter {
     uint64_t after_sequence;
     uint32_t topics;          /* STORE_TOPIC_BIT of each; at least one */
     struct uuid job_uuid;     /* zero = any */
     struct uuid session_uuid; /* zero = any */
+    struct store_texts job_uuids;
+    struct store_texts session_uuids;
+    /* A page ends behind the event with which its bodies reach this; 0 = no
+     * limit. */
+    uint32_t bytes_max;
 };
 void store_query_events(struct store *store,
                         const struct store_event_filter *filter, uint32_t limit,
+                        void *user, store_rows_fn done);
+/* No rows: `rows->remaining` is how many there are, counted up to `most`. */
+void store_count_events(struct store *store,
+                        const struct store_event_filter *filter, uint32_t most,
                         void *user, store_rows_fn done);
 
 /* One row or none. */

@@ -64,6 +64,9 @@ static int read_rows(struct reader *reader, struct query *query,
             return ret;
         rows->count++;
         note_position(query, statement, row);
+        if (query->bytes_max > 0 &&
+            rows->texts.taken_bytes >= query->bytes_max)
+            return 0;
     }
     return database_error(&reader->database, code);
 }
@@ -109,8 +112,14 @@ static int count_rows(struct reader *reader, struct query *query,
     int next;
 
     text_builder_reset(sql);
-    text_add_format(sql, "SELECT count(*) FROM %s", query->count_from);
+    if (query->count_max > 0)
+        text_add_format(sql, "SELECT count(*) FROM (SELECT 1 FROM %s",
+                        query->from);
+    else
+        text_add_format(sql, "SELECT count(*) FROM %s", query->count_from);
     conditions_write(&query->conditions, sql);
+    if (query->count_max > 0)
+        text_add_format(sql, " LIMIT %u)", query->count_max);
     if (sql->failed)
         return -ENOMEM;
 
@@ -131,8 +140,11 @@ static int answer_inside(struct reader *reader, struct query *query)
 {
     struct store_rows *rows = query->rows;
     uint64_t count = 0;
-    int ret = select_page(reader, query);
+    int ret;
 
+    if (query->count_max > 0)
+        return count_rows(reader, query, &rows->remaining);
+    ret = select_page(reader, query);
     if (ret == 0 && query->count_from != NULL && rows->count == query->limit) {
         ret = count_rows(reader, query, &count);
         rows->remaining = count - rows->count;
@@ -146,6 +158,12 @@ static int answer_inside(struct reader *reader, struct query *query)
             &reader->database,
             "SELECT seq FROM sqlite_sequence WHERE name = 'events'",
             &rows->sequence);
+    if (ret == 0 && query->table == TABLE_EVENTS)
+        ret = database_number(&reader->database,
+                              "SELECT min(sequence) FROM events",
+                              &rows->first_sequence);
+    if (rows->first_sequence == 0)
+        rows->first_sequence = rows->sequence + 1;
     return ret;
 }
 

@@ -2,7 +2,84 @@
 
 #include "base/check.h"
 
-const char *const schema_steps[SCHEMA_VERSION] = {NULL};
+/* What a session's files are like, kept by triggers so that whoever writes
+ * them, a person with the sqlite3 tool included, keeps it true: the number of
+ * them by state, how many have no start or end, and bounds of their times.
+ * Bounds only grow, so that they may be wider than the files are, never
+ * narrower.  They serve the reader: see reader_files.c. */
+#define SUMS_OF_ALL(uuid)                                                     \
+    "UPDATE sessions SET (files_running, files_completed, files_error,"       \
+    " files_unstarted, files_unended, files_start_min, files_start_max,"      \
+    " files_end_min, files_end_max) = (SELECT"                                \
+    " count(*) FILTER (WHERE state = 'running'),"                             \
+    " count(*) FILTER (WHERE state = 'completed'),"                           \
+    " count(*) FILTER (WHERE state = 'error'),"                               \
+    " count(*) - count(start_us), count(*) - count(end_us),"                  \
+    " min(start_us), max(start_us), min(end_us), max(end_us)"                 \
+    " FROM files f WHERE f.session_uuid = sessions.uuid)" uuid ";"
+#define ADD(row, sign)                                                        \
+    " files_running = files_running " sign " (" row ".state = 'running'),"    \
+    " files_completed = files_completed " sign                                \
+    " (" row ".state = 'completed'),"                                         \
+    " files_error = files_error " sign " (" row ".state = 'error'),"          \
+    " files_unstarted = files_unstarted " sign                                \
+    " (" row ".start_us IS NULL),"                                            \
+    " files_unended = files_unended " sign " (" row ".end_us IS NULL)"
+#define WIDEN                                                                 \
+    ", files_start_min = min(ifnull(files_start_min, new.start_us),"          \
+    " ifnull(new.start_us, files_start_min)),"                                \
+    " files_start_max = max(ifnull(files_start_max, new.start_us),"           \
+    " ifnull(new.start_us, files_start_max)),"                                \
+    " files_end_min = min(ifnull(files_end_min, new.end_us),"                 \
+    " ifnull(new.end_us, files_end_min)),"                                    \
+    " files_end_max = max(ifnull(files_end_max, new.end_us),"                 \
+    " ifnull(new.end_us, files_end_max))"
+static const char file_sums[] =
+    "ALTER TABLE sessions ADD COLUMN files_running INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN files_completed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN files_error INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN files_unstarted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN files_unended INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN files_start_min INTEGER;"
+    "ALTER TABLE sessions ADD COLUMN files_start_max INTEGER;"
+    "ALTER TABLE sessions ADD COLUMN files_end_min INTEGER;"
+    "ALTER TABLE sessions ADD COLUMN files_end_max INTEGER;" SUMS_OF_ALL("")
+    "CREATE TRIGGER files_of_session AFTER INSERT ON sessions BEGIN "
+    SUMS_OF_ALL(" WHERE id = new.id")
+    "END;"
+    "CREATE TRIGGER files_inserted AFTER INSERT ON files BEGIN"
+    " UPDATE sessions SET" ADD("new", "+") WIDEN
+    " WHERE uuid = new.session_uuid;"
+    "END;"
+    "CREATE TRIGGER files_updated AFTER UPDATE ON files"
+    " WHEN old.state <> new.state OR old.start_us IS NOT new.start_us"
+    " OR old.end_us IS NOT new.end_us BEGIN"
+    " UPDATE sessions SET" ADD("old", "-") " WHERE uuid = old.session_uuid;"
+    " UPDATE sessions SET" ADD("new", "+") WIDEN
+    " WHERE uuid = new.session_uuid;"
+    "END;"
+    "CREATE TRIGGER files_deleted AFTER DELETE ON files BEGIN"
+    " UPDATE sessions SET" ADD("old", "-") " WHERE uuid = old.session_uuid;"
+    "END;"
+    "CREATE INDEX files_not_completed ON files (session_uuid, local_id)"
+    " WHERE state <> 'completed';"
+    "CREATE INDEX sessions_user_name ON sessions (user_name);"
+    "CREATE INDEX sessions_private_key ON sessions (private_key);"
+    "CREATE INDEX sessions_server_address ON sessions (server_address);"
+    "CREATE INDEX sessions_client_address ON sessions (client_address);"
+    "CREATE INDEX sessions_start_us ON sessions (start_us);";
+
+const char *const schema_steps[SCHEMA_VERSION] = {
+    /* 1 to 2: callers, signatures and ends of subscriptions. */
+    "ALTER TABLE subscriptions ADD COLUMN caller TEXT;"
+    "ALTER TABLE subscriptions ADD COLUMN secret TEXT;"
+    "ALTER TABLE subscriptions ADD COLUMN secret_before TEXT;"
+    "ALTER TABLE subscriptions ADD COLUMN secret_before_until_us INTEGER;"
+    "ALTER TABLE subscriptions ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE subscriptions ADD COLUMN ended_us INTEGER;",
+    /* 2 to 3: what queries for files need to be quick. */
+    file_sums,
+};
 
 /* Each serves a filter of the contract that clients poll with, the order of
  * change, or a purge.  A WITHOUT ROWID or rowid key follows each by itself, so
@@ -67,6 +144,7 @@ void schema_add_create(struct text_builder *sql)
     for (uint32_t i = 0; i < TABLE_COUNT; i++)
         add_table(&tables[i], sql);
     text_add_string(sql, indexes);
+    text_add_string(sql, file_sums);
     text_add_format(sql, "PRAGMA application_id = %d;", SCHEMA_APPLICATION_ID);
 }
 

@@ -1,8 +1,9 @@
-#include <stdio.h>
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "central/callback_policy.h"
+#include "central/signature.h"
 #include "central/subscription.h"
 #include "central/subscriptions.h"
 
@@ -130,4 +131,119 @@ Test(callback_policy, loopback_only_while_soap_is_on_loopback)
         cr_expect_eq(may_call(cases[i].soap, cases[i].observer),
                      cases[i].allowed, "%s calls %s", cases[i].soap,
                      cases[i].observer);
+}
+
+static struct callback_prefix prefix_of(const char *text)
+{
+    struct callback_prefix prefix;
+
+    cr_assert(callback_prefix_parse(text_of(text), &prefix), "%s", text);
+    return prefix;
+}
+
+Test(callback_policy, a_prefix_is_an_address_and_its_length)
+{
+    static const struct {
+        const char *text;
+        int bits; /* -1: refused */
+    } cases[] = {
+        {"10.0.0.0/8", 104},   {"192.0.2.7", 128}, {"192.0.2.7/32", 128},
+        {"0.0.0.0/0", 96},     {"fd00::/8", 8},    {"::1", 128},
+        {"::/0", 0},           {"10.0.0.0/33", -1}, {"10.0.0.1/8", -1},
+        {"fd00::/129", -1},    {"10.0.0.0/", -1},  {"10.0.0.0/-1", -1},
+        {"10.0.0.0/8/8", -1},  {"example.com", -1}, {"", -1},
+        {"fd00::1/8", -1},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct callback_prefix prefix = {.bits = 255};
+        bool good = callback_prefix_parse(text_of(cases[i].text), &prefix);
+        cr_expect_eq(good, cases[i].bits >= 0, "%s", cases[i].text);
+        if (good)
+            cr_expect_eq(prefix.bits, cases[i].bits, "%s", cases[i].text);
+    }
+}
+
+Test(callback_policy, lists_decide_before_the_defaults)
+{
+    const struct callback_prefix allow[] = {prefix_of("127.0.0.0/8"),
+                                            prefix_of("10.0.0.0/8"),
+                                            prefix_of("fe80::/16")};
+    const struct callback_prefix deny[] = {prefix_of("10.9.0.0/17"),
+                                           prefix_of("2001:db8::/32")};
+    static const struct {
+        const char *observer;
+        bool with_both, with_deny;
+    } cases[] = {
+        {"10.1.2.3:80", true, true},
+        {"10.9.127.3:80", false, false},
+        {"10.9.128.3:80", true, true},
+        {"93.184.216.34:80", false, true},
+        {"127.0.0.5:80", true, false}, /* allowed although SOAP is open */
+        {"127.0.0.1:40001", false, false},
+        {"[fe80::1]:80", true, false},
+        {"[2001:db8::1]:80", false, false},
+        {"[64:ff9b::a09:1]:80", false, false}, /* 10.9.0.1 behind a NAT64 */
+        {"[64:ff9b::7f00:1]:80", false, false},
+        {"[2002:7f00:1::1]:80", false, false}, /* 127.0.0.1 by 6to4 */
+        {"224.0.0.1:80", false, false},
+    };
+    struct callback_policy policy = {
+        .allow = {allow, 3},
+        .deny = {deny, 2},
+    };
+    struct address address;
+
+    cr_assert(address_parse(text_of("0.0.0.0:40001"), &policy.soap_address));
+    cr_assert(
+        address_parse(text_of("0.0.0.0:33001"), &policy.transfer_address));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert(address_parse(text_of(cases[i].observer), &address));
+        policy.allow.count = 3;
+        cr_expect_eq(callback_refused(&policy, &address) == NULL,
+                     cases[i].with_both, "%s", cases[i].observer);
+        policy.allow.count = 0;
+        cr_expect_eq(callback_refused(&policy, &address) == NULL,
+                     cases[i].with_deny, "%s", cases[i].observer);
+    }
+}
+
+/* Computed with Python's hmac and base64, and with openssl. */
+Test(signature, is_that_of_standard_webhooks)
+{
+    struct text_builder out = {0};
+
+    signature_write(&out,
+                    text_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+                    text_of("msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                    text_of("1614265330"), text_of("{\"test\": 2432232314}"));
+    cr_assert_str_eq(out.data,
+                     "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    text_builder_free(&out);
+}
+
+Test(signature, a_secret_has_a_prefix_and_24_to_64_bytes)
+{
+    static const struct {
+        const char *secret;
+        uint32_t bytes; /* 0: refused */
+    } cases[] = {
+        {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 24},
+        {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaQ=", 0}, /* 23 */
+        {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 0},
+        {"whsec_", 0},
+        {"whsec_not base64 at all not base64 at all!", 0},
+    };
+    uint8_t key[SIGNATURE_KEY_BYTES_MAX];
+    char text[SIGNATURE_SECRET_TEXT_BYTES_MAX + 1];
+    uint32_t bytes;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bytes = 0;
+        signature_key(text_of(cases[i].secret), key, &bytes);
+        cr_expect_eq(bytes, cases[i].bytes, "%s", cases[i].secret);
+    }
+    signature_secret_new(text);
+    cr_assert(signature_key(text_of(text), key, &bytes));
+    cr_assert_eq(bytes, 32);
 }

@@ -2,6 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
 
 static struct recent recent;
 static const struct event_interest jobs = {
@@ -43,6 +47,41 @@ Test(recent, covers_what_it_holds_and_no_more)
     cr_assert(recent_covers(&recent, 1));
     cr_assert_eq(recent_next(&recent, 1, &jobs)->sequence, 2);
     recent_free(&recent);
+}
+
+static void add_bytes(uint64_t sequence, uint32_t size_bytes)
+{
+    char *body = malloc(size_bytes);
+    struct store_event event = {
+        .sequence = sequence,
+        .topic = STORE_TOPIC_JOB_START,
+    };
+
+    memset(body, 'x', size_bytes);
+    event.body = text_from(body, size_bytes);
+    recent_add(&recent, &event);
+    free(body);
+}
+
+Test(recent, large_bodies_take_the_room_of_older_ones)
+{
+    for (uint64_t i = 1; i <= 4; i++)
+        add_bytes(i, LIMIT_RECENT_BYTES / 4);
+    cr_assert(recent_covers(&recent, 0), "the limit itself fits");
+    add_bytes(5, 1);
+    cr_assert_not(recent_covers(&recent, 0), "one byte more does not");
+    cr_assert(recent_covers(&recent, 1));
+    cr_assert_eq(recent.body_bytes, LIMIT_RECENT_BYTES / 4 * 3 + 1);
+    add_bytes(6, LIMIT_RECENT_BYTES);
+    cr_assert_eq(recent.count, 1);
+    add_bytes(7, LIMIT_RECENT_BYTES + 1);
+    cr_assert_eq(recent.count, 0, "it is read from the store");
+    cr_assert_not(recent_covers(&recent, 6));
+    add_bytes(8, 1);
+    cr_assert(recent_covers(&recent, 7));
+    cr_assert_not(recent_covers(&recent, 6), "7 is not in it");
+    recent_free(&recent);
+    cr_assert_eq(recent.body_bytes, 0);
 }
 
 Test(recent, a_sequence_that_goes_back_is_a_bug, .signal = SIGABRT)

@@ -94,6 +94,122 @@ Test(database, opening_again_changes_nothing)
     database_close(&database);
 }
 
+/* The tables of version 1, as it was released, with a row of what must not be
+ * lost: who is told what, and how far they are. */
+static const char version_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('schema_version', 1), ('last_change', 7);"
+    "CREATE TABLE jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT"
+    " NULL UNIQUE);"
+    "CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT"
+    " NOT NULL UNIQUE, start_us INTEGER, user_name TEXT, private_key TEXT,"
+    " server_address TEXT, client_address TEXT) STRICT;"
+    "CREATE TABLE files (session_uuid TEXT NOT NULL, local_id INTEGER NOT NULL,"
+    " state TEXT, start_us INTEGER, end_us INTEGER,"
+    " PRIMARY KEY (session_uuid, local_id)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO sessions (uuid) VALUES ('s1'), ('s2');"
+    "INSERT INTO files VALUES ('s1', 1, 'completed', 10, 20),"
+    " ('s1', 2, 'error', 15, 30), ('s1', 3, 'running', NULL, NULL);"
+    "CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, uuid"
+    " TEXT NOT NULL, time_us INTEGER NOT NULL, topic TEXT, job_uuid TEXT,"
+    " session_uuid TEXT, body BLOB) STRICT;"
+    "CREATE TABLE subscriptions (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " uuid TEXT NOT NULL UNIQUE, kind TEXT, subject_uuid TEXT,"
+    " topics INTEGER NOT NULL, observer_url TEXT NOT NULL, observer_action"
+    " TEXT, ender_url TEXT, ender_action TEXT, owner TEXT, created_us INTEGER,"
+    " expires_us INTEGER NOT NULL, cursor INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE users (name TEXT);"
+    "INSERT INTO subscriptions (uuid, kind, topics, observer_url, expires_us,"
+    " cursor) VALUES ('0f9c5a3e-6f3e-4c53-9d3e-2f8a1b7c6d5e', 'job', 31,"
+    " 'http://observer.example.com/', 9, 41);"
+    "PRAGMA application_id = 1718776441;";
+
+Test(database, a_file_of_version_1_keeps_its_subscriptions_and_cursors)
+{
+    prepare_file(version_1);
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0,
+        "%s", message);
+    cr_expect_eq(number("SELECT value FROM meta WHERE name = "
+                        "'schema_version'"),
+                 SCHEMA_VERSION);
+    cr_expect_eq(number("SELECT cursor FROM subscriptions WHERE observer_url ="
+                        " 'http://observer.example.com/' AND topics = 31"),
+                 41);
+    cr_expect_eq(number("SELECT ended FROM subscriptions"), 0, "it is live");
+    run("SELECT caller, secret, secret_before, secret_before_until_us,"
+        " ended_us FROM subscriptions");
+    database_close(&database);
+}
+
+/* All sums of a session's files as one text. */
+#define SUMS                                                                   \
+    "SELECT count(*) FROM sessions WHERE uuid = '%s' AND format('%%d %%d %%d " \
+    "%%d %%d %%d %%d %%d %%d', files_running, files_completed, files_error,"   \
+    " files_unstarted, files_unended, files_start_min, files_start_max,"       \
+    " files_end_min, files_end_max) = '%s'"
+
+static void expect_sums(const char *uuid, const char *sums)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof sql, SUMS, uuid, sums);
+    cr_expect_eq(number(sql), 1, "%s is not %s", uuid, sums);
+}
+
+Test(database, a_file_of_version_1_gets_sums_of_the_files_of_its_sessions)
+{
+    prepare_file(version_1);
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0,
+        "%s", message);
+    expect_sums("s1", "1 1 1 1 1 10 15 20 30");
+    expect_sums("s2", "0 0 0 0 0 0 0 0 0");
+    database_close(&database);
+}
+
+/* Whoever writes a file, its session's sums follow; bounds only grow. */
+Test(database, sums_follow_the_files)
+{
+    static const struct {
+        const char *sql;
+        const char *sums;
+    } steps[] = {
+        {"INSERT INTO files (session_uuid, local_id, path, state) VALUES"
+         " ('s', 1, 'a', 'running')",
+         "0 0 0 0 0 0 0 0 0"}, /* there is no session yet */
+        {"INSERT INTO sessions (uuid, state, direction, server_end, client_end)"
+         " VALUES ('s', 'running', 'incoming', 'local', 'remote')",
+         "1 0 0 1 1 0 0 0 0"},
+        {"UPDATE files SET start_us = 50", "1 0 0 0 1 50 50 0 0"},
+        {"UPDATE files SET path = 'b'", "1 0 0 0 1 50 50 0 0"},
+        {"INSERT INTO files (session_uuid, local_id, path, state, start_us,"
+         " end_us) VALUES ('s', 2, 'c', 'completed', 40, 60)",
+         "1 1 0 0 1 40 50 60 60"},
+        {"INSERT INTO files (session_uuid, local_id, path, state, start_us,"
+         " end_us) VALUES ('s', 1, 'a', 'error', 50, 70) ON CONFLICT"
+         " (session_uuid, local_id) DO UPDATE SET state = excluded.state,"
+         " start_us = excluded.start_us, end_us = excluded.end_us",
+         "0 1 1 0 0 40 50 60 70"},
+        {"DELETE FROM files WHERE local_id = 1", "0 1 0 0 0 40 50 60 70"},
+        {"INSERT INTO files (session_uuid, local_id, path, state) VALUES"
+         " ('t', 1, 'a', 'running')",
+         "0 1 0 0 0 40 50 60 70"},
+        {"UPDATE sessions SET state = 'completed'", "0 1 0 0 0 40 50 60 70"},
+        {"DELETE FROM files", "0 0 0 0 0 40 50 60 70"},
+    };
+
+    cr_assert_eq(
+        database_open(&database, fixture.path, DATABASE_WRITE, message), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        run(steps[i].sql);
+        if (i > 0)
+            expect_sums("s", steps[i].sums);
+    }
+    database_close(&database);
+}
+
 Test(database, a_newer_schema_is_refused_and_left_alone)
 {
     cr_assert_eq(

@@ -1,0 +1,113 @@
+/* How far each subscription is, on its way to the disk. */
+#include "base/check.h"
+#include "base/log.h"
+#include "central/subscriptions_private.h"
+
+/* Cursors go to the disk together, this long after the first moved: a crash
+ * costs no more than a second delivery of what was sent meanwhile. */
+#define FLUSH_NS UINT64_C(20000000)
+
+/* Idle subscriptions are stored when this many events went past them: no more
+ * than these are read in vain after a crash. */
+#define IDLE_EVENTS_MAX 1024u
+#define MINUTE_NS UINT64_C(60000000000)
+
+void subscription_settle(struct subscription *subscription)
+{
+    uint64_t newest = subscription->owner->newest;
+
+    if (subscription->state == SUBSCRIPTION_IDLE &&
+        subscription->cursor < newest)
+        subscription->cursor = newest;
+}
+
+uint64_t subscriptions_cursor_min(const struct subscriptions *subs)
+{
+    uint64_t min = UINT64_MAX;
+
+    for (const struct subscription *each = subs->first; each; each = each->next)
+        if (each->state != SUBSCRIPTION_IDLE && each->cursor < min)
+            min = each->cursor;
+    return min;
+}
+
+static void flush(struct subscriptions *subs)
+{
+    struct store_batch *batch = NULL;
+    struct subscription *each;
+
+    while ((each = subs->dirty) != NULL) {
+        subs->dirty = each->dirty_next;
+        each->dirty_next = NULL;
+        each->cursor_dirty = false;
+        if (batch == NULL)
+            batch = store_batch_new();
+        store_batch_set_cursor(batch, each->id, each->cursor);
+        each->stored_cursor = each->cursor;
+    }
+    if (batch != NULL)
+        subscriptions_commit(subs, batch);
+}
+
+static void flush_fired(struct loop_timer *timer)
+{
+    flush(OWNER_OF(timer, struct subscriptions, flush));
+}
+
+void cursors_moved(struct subscriptions *subs,
+                   struct subscription *subscription)
+{
+    if (!subscription->cursor_dirty) {
+        subscription->cursor_dirty = true;
+        subscription->dirty_next = subs->dirty;
+        subs->dirty = subscription;
+    }
+    if (!loop_timer_running(&subs->flush))
+        loop_timer_start(subs->loop, &subs->flush,
+                         loop_now_ns(subs->loop) + FLUSH_NS, flush_fired);
+}
+
+void cursors_forget(struct subscriptions *subs,
+                    struct subscription *subscription)
+{
+    struct subscription **link = &subs->dirty;
+
+    if (!subscription->cursor_dirty)
+        return;
+    while (*link != subscription)
+        link = &(*link)->dirty_next;
+    *link = subscription->dirty_next;
+    subscription->cursor_dirty = false;
+}
+
+static void move_idle(struct subscriptions *subs, uint64_t events_min)
+{
+    for (struct subscription *each = subs->first; each; each = each->next) {
+        subscription_settle(each);
+        if (each->state == SUBSCRIPTION_IDLE &&
+            each->cursor - each->stored_cursor >= events_min)
+            cursors_moved(subs, each);
+    }
+}
+
+static void minute_fired(struct loop_timer *timer)
+{
+    struct subscriptions *subs = OWNER_OF(timer, struct subscriptions, minute);
+
+    move_idle(subs, IDLE_EVENTS_MAX);
+    cursors_start(subs);
+}
+
+void cursors_start(struct subscriptions *subs)
+{
+    loop_timer_start(subs->loop, &subs->minute,
+                     loop_now_ns(subs->loop) + MINUTE_NS, minute_fired);
+}
+
+void cursors_stop(struct subscriptions *subs)
+{
+    loop_timer_stop(subs->loop, &subs->minute);
+    move_idle(subs, 1);
+    loop_timer_stop(subs->loop, &subs->flush);
+    flush(subs);
+}
