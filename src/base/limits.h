@@ -51,6 +51,22 @@
 #define LIMIT_PATH_BYTES 4096u
 /* Source paths of one order. */
 #define LIMIT_SOURCE_PATHS 65536u
+/* Memory of blocks that a session holds: 64 MiB are 50 ms at 10 Gbit/s, 500 ms
+ * at 1; and that a node holds, 4 GiB: what is beyond waits. */
+#define LIMIT_BLOCKS_A_SESSION 64u
+#define LIMIT_BLOCKS_A_NODE 4096u
+/* A hostile catalogue stops here until its files are done; an honest sender
+ * has fewer on its way. */
+#define LIMIT_WRITER_FILES 131072u
+/* Batches of a scan that a sender holds: 32,768 files at most. */
+#define LIMIT_SCAN_BATCHES 32u
+/* A known-hosts file: a few thousand nodes. */
+#define LIMIT_KNOWN_HOSTS_BYTES (1u << 20)
+/* A hidden file that nobody locks and nobody wrote to for so long is what a
+ * crash left: a session writes to each of its files more often. */
+#define LIMIT_HIDDEN_IDLE_S 60
+/* Partial files wait so long to be finished: a long weekend and some. */
+#define LIMIT_PARTIAL_KEPT_S (7 * 86400)
 
 /* ---- central ---- */
 
@@ -134,6 +150,17 @@
 #define LIMIT_STORE_QUERIES 5000u
 /* Values in all lists of one filter; as many as a page has rows. */
 #define LIMIT_STORE_FILTER_VALUES 1000u
+/* Rows that a query may have to look at before it goes to the thread of those
+ * that take long: some 20 ms. */
+#define LIMIT_STORE_QUICK_ROWS 100000u
+/* A regular expression, and its program once repeats are written out: some
+ * hundred times what people write, and a byte of text still costs only
+ * microseconds at the worst. */
+#define LIMIT_PATTERN_BYTES 1024u
+#define LIMIT_PATTERN_STEPS 4096u
+/* Steps and bytes of all matches of one query: a million paths of 120 bytes
+ * take a tenth of it, and it is used up in some 5 s. */
+#define LIMIT_PATTERN_WORK UINT64_C(1500000000)
 
 /* ---- net: the UDP port ---- */
 
@@ -145,11 +172,3 @@
 
 #endif
 
-/* A regular expression, and its program once repeats are written out: some
- * hundred times what people write, and a byte of text still costs only
- * microseconds at the worst. */
-#define LIMIT_PATTERN_BYTES 1024u
-#define LIMIT_PATTERN_STEPS 4096u
-/* Steps and bytes of all matches of one query: a million paths of 120 bytes
- * take a tenth of it, and it is used up in some 5 s. */
-#define LIMIT_PATTERN_WORK UINT64_C(1500000000)

@@ -8,7 +8,7 @@ uint8_t *block_take(struct block_pool *pool)
 {
     uint8_t *block;
 
-    if (pool->taken_count == BLOCKS_A_NODE)
+    if (pool->taken_count == LIMIT_BLOCKS_A_NODE)
         return NULL;
     if (pool->spare_count > 0)
         block = pool->spare[--pool->spare_count];

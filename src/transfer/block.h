@@ -13,11 +13,9 @@
 
 #include <stdint.h>
 
+#include "base/limits.h"
+
 #define BLOCK_BYTES (1u << 20)
-/* What a session may hold: 64 MiB is 50 ms at 10 Gbit/s, 500 ms at 1. */
-#define BLOCKS_A_SESSION 64u
-/* What a node may hold, 4 GiB; what is beyond waits. */
-#define BLOCKS_A_NODE 4096u
 /* Kept for the next taker. */
 #define BLOCKS_SPARE 128u
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "transfer/file_writer_internal.h"
+#include "transfer/hidden.h"
 
 struct file_writer *file_writer_new(const struct file_writer_options *options)
 {
@@ -361,6 +362,23 @@ static void put_folder(struct file_writer *writer,
     writer->folders = folder;
 }
 
+/* Whether any component is a name that this node keeps for itself. */
+static bool is_reserved(struct text path)
+{
+    while (path.size_bytes > 0) {
+        const char *slash = memchr(path.data, '/', path.size_bytes);
+        uint32_t size_bytes =
+            slash != NULL ? (uint32_t)(slash - path.data) : path.size_bytes;
+        if (hidden_is_name(text_from(path.data, size_bytes),
+                           text_of(HIDDEN_RESUME_SUFFIX)))
+            return true;
+        size_bytes += slash != NULL ? 1 : 0;
+        path.data += size_bytes;
+        path.size_bytes -= size_bytes;
+    }
+    return false;
+}
+
 static void put_record(struct file_writer *writer,
                        const struct catalogue_record *record,
                        struct file_writer_result *result)
@@ -377,10 +395,14 @@ static void put_record(struct file_writer *writer,
 
     switch (record->kind) {
     case CATALOGUE_FOLDER:
+        if (error == 0 && is_reserved(record->path))
+            break; /* what is below it fails by itself */
         if (error == 0)
             put_folder(writer, record, path);
         break;
     case CATALOGUE_FILE:
+        if (error == 0 && is_reserved(record->path))
+            error = -EILSEQ;
         put_file(writer, record, path, error, result);
         break;
     case CATALOGUE_SYMLINK:
@@ -408,7 +430,7 @@ uint32_t file_writer_catalogue(struct file_writer *writer, const uint8_t *data,
     struct catalogue_record record;
 
     while (writer->status.error == FASP_ERROR_NONE &&
-           writer->slot_end - writer->slot_first < WRITER_FILES_MAX) {
+           writer->slot_end - writer->slot_first < LIMIT_WRITER_FILES) {
         enum catalogue_result got =
             catalogue_next(&writer->parser, &input, &record);
         if (got == CATALOGUE_MORE)
@@ -439,7 +461,7 @@ void file_writer_fail_file(struct file_writer *writer, uint64_t file_id,
                                  result);
         return;
     }
-    if (writer->early_count >= WRITER_FILES_MAX) {
+    if (writer->early_count >= LIMIT_WRITER_FILES) {
         stop_with(writer, FASP_ERROR_PROTOCOL,
                   "the sender failed more files than it listed");
         return;

@@ -26,13 +26,11 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "fasp/catalogue.h"
 #include "fasp/error.h"
 
-/* A hostile catalogue stops here until its files are done; an honest sender
- * has fewer on its way (SEND_BATCHES_MAX). */
-#define WRITER_FILES_MAX 131072u
 /* Files that settle together: their descriptors stay open until then. */
 #define WRITER_SETTLE_COUNT 64u
 
@@ -116,7 +114,7 @@ enum fasp_error file_writer_check(struct file_writer *writer, char *text,
                                   uint32_t text_bytes);
 
 /* Takes in the next bytes of the catalogue, up to `size_bytes`; fewer when
- * WRITER_FILES_MAX files wait.  Returns how many. */
+ * LIMIT_WRITER_FILES files wait.  Returns how many. */
 uint32_t file_writer_catalogue(struct file_writer *writer, const uint8_t *data,
                                uint32_t size_bytes,
                                struct file_writer_result *result);

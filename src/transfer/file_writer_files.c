@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "transfer/file_writer_internal.h"
+#include "transfer/hidden.h"
 
 /* From here on syncfs() costs less than one fsync() for each file and folder;
  * what others have to write is the price. */
@@ -139,6 +141,31 @@ static void spare_descriptor(struct file_writer *writer)
     }
 }
 
+/* Removes what a crash left in the folder of the file, once a session. */
+static void sweep_folder(struct file_writer *writer,
+                         const struct file_writer_file *file)
+{
+    char folder[LIMIT_PATH_BYTES];
+    size_t folder_bytes = (size_t)(docroot_name(file->path) - file->path);
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+
+    folder_bytes -= folder_bytes > 0 ? 1 : 0;
+    memcpy(folder, file->path, folder_bytes);
+    folder[folder_bytes] = '\0';
+    for (size_t i = 0; i < folder_bytes; i++)
+        hash = (hash ^ (uint8_t)folder[i]) * UINT64_C(1099511628211);
+    for (uint32_t i = 0; i < WRITER_SWEPT_MAX; i++) {
+        if (writer->swept[i] == hash)
+            return;
+    }
+    writer->swept[writer->swept_next++ % WRITER_SWEPT_MAX] = hash;
+    int fd = docroot_open_folder(&writer->docroot, folder);
+    if (fd < 0)
+        return; /* a drop box: nobody may list it */
+    hidden_sweep(fd, text_of(HIDDEN_RESUME_SUFFIX), clock_wall_us());
+    close(fd);
+}
+
 int file_writer_open_file(struct file_writer *writer,
                           struct file_writer_file *file)
 {
@@ -152,16 +179,19 @@ int file_writer_open_file(struct file_writer *writer,
     if (ret != 0)
         return ret;
     /* We must be able to open it again, whatever its mode will be. */
-    if (file->has_hidden)
+    if (file->has_hidden) {
         file->fd = docroot_reopen_file(&writer->docroot, hidden);
-    else
+    } else {
+        sweep_folder(writer, file);
         file->fd = docroot_create_file(&writer->docroot, hidden,
                                        (mode_t)(file->mode | 0200));
+    }
     if (file->fd < 0) {
         ret = file->fd;
         file->fd = -1;
         return ret;
     }
+    (void)flock(file->fd, LOCK_EX | LOCK_NB); /* against hidden_sweep() */
     writer->open_count++;
     file->has_hidden = true;
     file->state = WRITER_FILE_OPEN;

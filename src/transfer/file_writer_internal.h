@@ -7,6 +7,8 @@
 #include "transfer/docroot.h"
 #include "transfer/file_writer.h"
 
+/* Folders whose leftovers were looked for lately. */
+#define WRITER_SWEPT_MAX 64u
 /* Descriptors of files that are neither complete nor written to just now. */
 #define WRITER_OPEN_MAX 64u
 
@@ -59,6 +61,8 @@ struct file_writer {
     uint32_t settling_count;
     struct file_writer_folder *folders; /* owned; innermost first */
     bool made_folders;
+    uint64_t swept[WRITER_SWEPT_MAX]; /* hashes of folders' paths; a ring */
+    uint32_t swept_next;
 
     struct file_writer_status status;
 };

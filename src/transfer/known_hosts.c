@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/limits.h"
 
 /* "[" host "]:" port " " */
 #define NAME_BYTES 300u
@@ -24,13 +27,13 @@ static bool format_name(struct text host, uint16_t port, char name[NAME_BYTES])
 static int read_file(int fd, char **data, uint32_t *size_bytes)
 {
     uint32_t have = 0;
-    char *buffer = malloc(KNOWN_HOSTS_BYTES_MAX);
+    char *buffer = malloc(LIMIT_KNOWN_HOSTS_BYTES);
 
     if (buffer == NULL)
         return -ENOMEM;
     for (;;) {
         ssize_t got =
-            pread(fd, buffer + have, KNOWN_HOSTS_BYTES_MAX - have, (off_t)have);
+            pread(fd, buffer + have, LIMIT_KNOWN_HOSTS_BYTES - have, (off_t)have);
         if (got < 0) {
             int ret = -errno;
             free(buffer);
@@ -39,7 +42,7 @@ static int read_file(int fd, char **data, uint32_t *size_bytes)
         if (got == 0)
             break;
         have += (uint32_t)got;
-        if (have == KNOWN_HOSTS_BYTES_MAX) {
+        if (have == LIMIT_KNOWN_HOSTS_BYTES) {
             free(buffer);
             return -EFBIG;
         }
@@ -130,6 +133,26 @@ int known_hosts_find(const char *path, struct text host, uint16_t port,
     return ret;
 }
 
+/* Opens the file, or creates it, with the folder that it is in. */
+static int open_to_add(const char *path)
+{
+    const int flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC;
+    char folder[LIMIT_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    int fd = open(path, flags, 0600);
+
+    if (fd >= 0 || errno != ENOENT)
+        return fd >= 0 ? fd : -errno;
+    if (slash == NULL || slash == path ||
+        !text_to_string(text_from(path, (size_t)(slash - path)), folder,
+                        sizeof folder))
+        return -ENOENT;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return -errno;
+    fd = open(path, flags, 0600);
+    return fd >= 0 ? fd : -errno;
+}
+
 int known_hosts_add(const char *path, struct text host, uint16_t port,
                     struct fingerprint fingerprint)
 {
@@ -139,9 +162,9 @@ int known_hosts_add(const char *path, struct text host, uint16_t port,
 
     if (!format_name(host, port, name))
         return ret;
-    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open_to_add(path);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (flock(fd, LOCK_EX) != 0) {
         ret = -errno;
         goto close_fd;

@@ -16,17 +16,14 @@
 #include "base/text.h"
 #include "crypto/identity.h"
 
-/* A few thousand nodes. */
-#define KNOWN_HOSTS_BYTES_MAX (1u << 20)
-
 /* Looks the node up.  Returns 1 with `*fingerprint`, 0 when it is not known or
  * there is no file, or -errno; -EBADMSG for a line that cannot be read. */
 MUST_USE int known_hosts_find(const char *path, struct text host, uint16_t port,
                               struct fingerprint *fingerprint);
 
 /* Remembers the node, under a lock: when somebody else did so meanwhile with
- * another key, -EEXIST.  Creates the file, for its owner alone.  0 or -errno.
- */
+ * another key, -EEXIST.  Creates the file and its folder, for their owner
+ * alone.  0 or -errno. */
 MUST_USE int known_hosts_add(const char *path, struct text host, uint16_t port,
                              struct fingerprint fingerprint);
 

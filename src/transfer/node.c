@@ -162,6 +162,15 @@ static int open_listener(struct transfer_node *node)
     return 0;
 }
 
+static void unopened_stopped(void *user)
+{
+    struct transfer_node *node = user;
+
+    tls_context_close(node->server_context);
+    tls_context_close(node->client_context);
+    free(node);
+}
+
 int transfer_node_open(struct transfer_node **opened,
                        const struct transfer_node_config *config)
 {
@@ -195,10 +204,9 @@ int transfer_node_open(struct transfer_node **opened,
     return 0;
 
 stop_listener:
-    /* UNTESTED: its end needs the loop, so the node's memory stays: the process
-     * is about to end with the error. */
     if (node->listener != NULL) {
-        tls_listener_stop(node->listener, NULL, NULL);
+        /* Its end comes from the loop: the node's memory goes with it. */
+        tls_listener_stop(node->listener, unopened_stopped, node);
         return ret;
     }
 close_contexts:

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "transfer/docroot.h"
+#include "transfer/hidden.h"
 
 /* Folders that are kept open on the way down; those above are opened again,
  * at the entry where they were left, when the walk comes back. */
@@ -125,8 +126,35 @@ void scan_close(struct scan *scan)
     free(scan);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Two sources that would arrive under one name: the second would replace the
+ * first.  NULL = none.  The docroot as a source has no name of its own. */
+static const char *double_name(const struct scan *scan, bool *no_memory)
+{
+    const char **names = calloc(scan->source_count + 1, sizeof *names);
+    const char *found = NULL;
+
+    *no_memory = names == NULL;
+    if (names == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < scan->source_count; i++)
+        names[i] = docroot_name(scan->sources[i]);
+    qsort(names, scan->source_count, sizeof *names, compare_names);
+    for (uint32_t i = 1; i < scan->source_count && found == NULL; i++) {
+        if (names[i][0] != '\0' && strcmp(names[i - 1], names[i]) == 0)
+            found = names[i];
+    }
+    free(names);
+    return found;
+}
+
 enum fasp_error scan_check(struct scan *scan, char *text, uint32_t text_bytes)
 {
+    bool no_memory;
     enum fasp_error first = FASP_ERROR_NONE;
     uint32_t there = 0;
     struct stat info;
@@ -153,6 +181,13 @@ enum fasp_error scan_check(struct scan *scan, char *text, uint32_t text_bytes)
         }
         if (ret == -EXDEV)
             return FASP_ERROR_OUTSIDE_DOCROOT;
+    }
+    const char *twice = double_name(scan, &no_memory);
+    if (no_memory)
+        return FASP_ERROR_MEMORY;
+    if (twice != NULL) {
+        snprintf(text, text_bytes, "two sources are named %.400s", twice);
+        return FASP_ERROR_AMBIGUOUS_TARGET;
     }
     if (there > 0)
         first = FASP_ERROR_NONE;
@@ -367,6 +402,8 @@ static void step_source(struct scan *scan, struct batch_work *work)
     scan->base_bytes = (uint32_t)(docroot_name(scan->path) - scan->path);
 
     int ret = docroot_stat_link(&scan->docroot, source, &info);
+    if (hidden_is_name(record_path(scan), text_of(HIDDEN_RESUME_SUFFIX)))
+        ret = -EILSEQ;
     if (ret != 0)
         put_failure(scan, work, -ret);
     else
@@ -422,7 +459,8 @@ static void step_entry(struct scan *scan, struct batch_work *work)
         leave_level(scan);
         return;
     }
-    if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+    if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
+        hidden_is_name(text_of(entry->name), text_of(HIDDEN_RESUME_SUFFIX)))
         return;
     if (docroot_join(scan->path, scan->path, entry->name) != 0) {
         put_failure(scan, work, ENAMETOOLONG);

@@ -11,7 +11,8 @@
  * A source folder arrives as itself: its records begin with its own name.  The
  * docroot as a source has no name below itself, so its contents arrive.
  * Links are followed within the docroot; a link to a folder that we are inside
- * of is error 63.  What cannot be sent becomes a FAILED record.
+ * of is error 63.  What cannot be sent becomes a FAILED record.  Names that a
+ * receiving node keeps for itself (hidden.h) are passed over.
  *
  * Everything blocks: call it from worker jobs, one at a time.  A batch is
  * its receiver's; the scan keeps no pointer to it.
@@ -84,7 +85,8 @@ void scan_close(struct scan *scan);
 
 /* Opens the docroot and looks at each source.  Returns 0, or the error that
  * ends the session: 41 for a source outside the docroot, 4 for one that is
- * missing while no other is there.  `text`, of `text_bytes`, names it. */
+ * missing while no other is there, 3 for two of one name.  `text`, of
+ * `text_bytes`, names it. */
 enum fasp_error scan_check(struct scan *scan, char *text, uint32_t text_bytes);
 
 /* Walks on and returns the next batch, which the caller frees; after the one

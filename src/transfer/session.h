@@ -54,8 +54,6 @@
 /* Trains that a session sends in one turn of the loop: 1 MiB at most, so that
  * others get theirs. */
 #define SESSION_TURN_TRAINS 16u
-/* Batches of a scan that are held: 32,768 files at most. */
-#define SESSION_BATCHES_MAX 32u
 /* Ticks over which `rate_kbps` is measured: one second. */
 #define SESSION_RATE_TICKS 4u
 

@@ -203,7 +203,7 @@ void session_receive_failures(struct transfer_session *session,
                                     ? (enum fasp_error)result->error
                                     : FASP_ERROR_DISK_READ;
         count += result->count;
-        if (result->status != CONTROL_FILE_FAILED || count > WRITER_FILES_MAX) {
+        if (result->status != CONTROL_FILE_FAILED || count > LIMIT_WRITER_FILES) {
             session_fail(session, FASP_ERROR_PROTOCOL,
                          "the sender told results that are not its own");
             return;

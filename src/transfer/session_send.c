@@ -165,7 +165,7 @@ static void start_scan(struct transfer_session *session)
     struct loop_work *work = &session->scan_work.work;
 
     if (session->scan_finished || loop_work_busy(work) ||
-        source_batch_count(session->source) >= SESSION_BATCHES_MAX)
+        source_batch_count(session->source) >= LIMIT_SCAN_BATCHES)
         return;
     loop_work_start(session->node->loop, NULL, work, scan_run, scan_done);
 }

@@ -79,9 +79,9 @@ static uint8_t *catalogue_place(struct sink *sink, uint64_t place,
 /* How many blocks from the first missing byte on may be held. */
 static uint64_t window_end(const struct sink *sink)
 {
-    uint64_t blocks = BLOCKS_A_SESSION - sink->writing_count;
+    uint64_t blocks = LIMIT_BLOCKS_A_SESSION - sink->writing_count;
 
-    if (sink->writing_count >= BLOCKS_A_SESSION)
+    if (sink->writing_count >= LIMIT_BLOCKS_A_SESSION)
         blocks = 1;
     return sink->data_have / BLOCK_BYTES + blocks;
 }

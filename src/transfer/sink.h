@@ -12,7 +12,7 @@
  *
  * Data may come in any order, and ahead of its record: a block waits until the
  * records of all of it are known.  Memory is bounded: blocks are given only
- * within BLOCKS_A_SESSION from the first missing byte on, so that the block
+ * within LIMIT_BLOCKS_A_SESSION from the first missing byte on, so that the block
  * that is waited for always finds room.
  *
  * All works run on one strand, in order.  When everything has come, what is

@@ -257,7 +257,7 @@ static bool load_block(struct source *source, uint64_t index)
         return true;
 
     if (block->state == SOURCE_FREE) {
-        if (source->block_count == BLOCKS_A_SESSION &&
+        if (source->block_count == LIMIT_BLOCKS_A_SESSION &&
             !evict_below(source, index))
             return false;
         uint8_t *data = block_take(source->pool);

@@ -259,6 +259,30 @@ Test(file_writer, a_catalogue_that_breaks_its_rules_ends_the_session)
     cr_assert_eq(status.error, FASP_ERROR_ILLEGAL_CHARACTERS);
 }
 
+Test(file_writer, names_of_our_own_are_refused_from_a_peer)
+{
+    open_writer("/");
+    put(CATALOGUE_FILE, "a.ferry-resume", 0, 0644);
+    put(CATALOGUE_FOLDER, ".ferry-0123456789abcdef-1", 0, 0755);
+    put(CATALOGUE_FILE, ".ferry-0123456789abcdef-1/x", 0, 0644);
+    put(CATALOGUE_FILE, "good", 0, 0644);
+    end();
+    settle();
+    cr_assert_eq(status.error, FASP_ERROR_NONE);
+    cr_assert_str_eq(told, "e0=5 e1=5 e2=3 ");
+    folder_shell("test $(ls -A | wc -l) = 1");
+}
+
+Test(file_writer, what_a_crash_left_in_a_folder_goes_with_the_next_session)
+{
+    folder_shell("touch -d '2 minutes ago' .ferry-0123456789abcdef-1");
+    open_writer("/");
+    put(CATALOGUE_FILE, "a", 0, 0644);
+    end();
+    settle();
+    folder_shell("test $(ls -A | wc -l) = 1");
+}
+
 Test(file_writer, a_link_in_the_tree_cannot_lead_out)
 {
     folder_shell("mkdir root out && ln -s ../out root/d");

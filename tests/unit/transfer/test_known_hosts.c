@@ -37,6 +37,15 @@ Test(known_hosts, a_node_is_known_by_its_name_and_port)
     folder_shell("test $(stat -c %a known) = 600");
 }
 
+Test(known_hosts, the_folder_of_the_file_is_made)
+{
+    snprintf(path, sizeof path, "%s/new/known", folder);
+    cr_assert_eq(known_hosts_add(path, text_of("a"), 1, key), 0);
+    folder_shell("test $(stat -c %a new) = 700");
+    snprintf(path, sizeof path, "%s/neither/nor/known", folder);
+    cr_expect_eq(known_hosts_add(path, text_of("a"), 1, key), -ENOENT);
+}
+
 Test(known_hosts, a_second_key_is_refused_and_the_same_one_is_not_doubled)
 {
     cr_expect_eq(known_hosts_add(path, text_of("a"), 1, key), 0);

@@ -171,6 +171,37 @@ Test(scan, one_missing_source_of_several_is_a_failed_entry)
     cr_expect_eq(scan_first_error(scan), FASP_ERROR_NO_SUCH_FILE);
 }
 
+Test(scan, two_sources_of_one_name_are_error_3)
+{
+    static const char *const sources[] = {"a/x", "y", "b/x"};
+    static const char *const roots[] = {"/", "."};
+
+    folder_shell("mkdir a b && touch a/x b/x y");
+    open_scan(sources, 3);
+    cr_expect_eq(check(), FASP_ERROR_AMBIGUOUS_TARGET);
+    scan_close(scan);
+    open_scan(sources, 2);
+    cr_expect_eq(check(), FASP_ERROR_NONE);
+    scan_close(scan);
+    open_scan(roots, 2); /* has no name of its own */
+    cr_expect_eq(check(), FASP_ERROR_NONE);
+}
+
+Test(scan, names_that_receivers_keep_for_themselves_are_not_sent)
+{
+    static const char *const sources[] = {"a",
+                                          ".ferry-0123456789abcdef.partial"};
+
+    folder_shell("mkdir a && touch a/b a/.ferry-0123456789abcdef-7 "
+                 "a/b.ferry-resume .ferry-0123456789abcdef.partial");
+    open_scan(sources, 2);
+    cr_assert_eq(check(), FASP_ERROR_NONE);
+    run_scan();
+    cr_expect_str_eq(listing,
+                     "folder a\nfile a/b\n"
+                     "failed 56 .ferry-0123456789abcdef.partial\n");
+}
+
 Test(scan, what_cannot_be_sent_is_listed_with_its_error)
 {
     static const char *const sources[] = {"d"};
