@@ -80,6 +80,7 @@ fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) 
     for (&[_]Bench{
         .{ .name = "local", .script = "local.py", .helper = null, .text = "Time a file over loopback; -- MIB RUNS" },
         .{ .name = "wan", .script = "wan.py", .helper = "wan", .text = "Time a file over emulated wide-area paths (root); -- CELL..." },
+        .{ .name = "query", .script = "query.py", .helper = null, .text = "Time pages out of a million stored files; -- FILES_PER_SESSION" },
         .{ .name = "soap", .script = "soap.py", .helper = "soap_load", .text = "Count GetSessionInfo calls a second; -- SECONDS" },
     }) |bench| {
         const run = b.addSystemCommand(&.{ "python3", b.fmt("tests/bench/{s}", .{bench.script}) });

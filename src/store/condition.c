@@ -1,6 +1,7 @@
 #include "store/condition.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -173,20 +174,75 @@ void conditions_add_session_filter(struct conditions *conditions,
                                filter->cookie_pattern);
 }
 
-void conditions_add_file_filter(struct conditions *conditions,
+static bool has_state(const struct store_file_filter *filter, uint32_t state)
+{
+    for (uint32_t i = 0; i < filter->states.count; i++)
+        if (text_is(filter->states.values[i], store_file_state_names[state]))
+            return true;
+    return filter->states.count == 0;
+}
+
+const char *conditions_add_file_filter(struct conditions *files,
+                                       struct conditions *sessions,
+                                       const struct store_file_filter *filter)
+{
+    bool wants_completed = has_state(filter, STORE_FILE_COMPLETED);
+
+    conditions_add_session_filter(sessions, &filter->session);
+    conditions_add_numbers(files, "f.local_id", filter->local_ids,
+                           filter->local_id_count);
+    conditions_add_texts(files, "f.state", filter->states);
+    /* A part of an index is used only where the words are the same. */
+    if (!wants_completed)
+        conditions_add(files, "f.state <> 'completed'", NULL, 0);
+    conditions_add_texts(files, "f.path", filter->paths);
+    add_interval(files, "f.start_us >= ?", "f.start_us <= ?", filter->start);
+    add_interval(files, "f.end_us >= ?", "f.end_us <= ?", filter->end);
+    if (!text_is_absent(filter->name_pattern))
+        conditions_add_pattern(files, DATABASE_MATCHES("f.path"),
+                               filter->name_pattern);
+    return wants_completed ? "files f"
+                           : "files f INDEXED BY files_not_completed";
+}
+
+void conditions_add_file_sums(struct conditions *some, struct conditions *all,
+                              const struct store_file_filter *filter)
+{
+    /* Bounds may be wider than the files are: see schema.c. */
+    add_interval(some, "s.files_start_max >= ?", "s.files_start_min <= ?",
+                 filter->start);
+    add_interval(some, "s.files_end_max >= ?", "s.files_end_min <= ?",
+                 filter->end);
+    if (filter->local_id_count > 0)
+        return; /* each is looked up */
+    add_interval(all, "s.files_start_min >= ?", "s.files_start_max <= ?",
+                 filter->start);
+    add_interval(all, "s.files_end_min >= ?", "s.files_end_max <= ?",
+                 filter->end);
+    if (filter->start.min_us != 0 || filter->start.max_us != 0)
+        conditions_add(all, "s.files_unstarted = 0", NULL, 0);
+    if (filter->end.min_us != 0 || filter->end.max_us != 0)
+        conditions_add(all, "s.files_unended = 0", NULL, 0);
+    if (filter->paths.count > 0 || !text_is_absent(filter->name_pattern))
+        conditions_add(all, "0", NULL, 0);
+}
+
+struct text conditions_file_sum(struct arena *arena,
                                 const struct store_file_filter *filter)
 {
-    conditions_add_session_filter(conditions, &filter->session);
-    conditions_add_numbers(conditions, "f.local_id", filter->local_ids,
-                           filter->local_id_count);
-    conditions_add_texts(conditions, "f.state", filter->states);
-    conditions_add_texts(conditions, "f.path", filter->paths);
-    add_interval(conditions, "f.start_us >= ?", "f.start_us <= ?",
-                 filter->start);
-    add_interval(conditions, "f.end_us >= ?", "f.end_us <= ?", filter->end);
-    if (!text_is_absent(filter->name_pattern))
-        conditions_add_pattern(conditions, DATABASE_MATCHES("f.path"),
-                               filter->name_pattern);
+    static const char *const columns[STORE_FILE_STATE_COUNT] = {
+        [STORE_FILE_RUNNING] = "s.files_running",
+        [STORE_FILE_COMPLETED] = "s.files_completed",
+        [STORE_FILE_ERROR] = "s.files_error",
+    };
+    char sql[128] = "0";
+    size_t size = 1;
+
+    for (uint32_t i = 0; i < STORE_FILE_STATE_COUNT; i++)
+        if (has_state(filter, i))
+            size += (size_t)snprintf(sql + size, sizeof sql - size, " + %s",
+                                     columns[i]);
+    return text_copy(arena, text_from(sql, size));
 }
 
 void conditions_add_event_filter(struct conditions *conditions,
@@ -226,9 +282,15 @@ static uint32_t rounded(uint32_t count)
 void conditions_write(const struct conditions *conditions,
                       struct text_builder *sql)
 {
+    conditions_write_behind(conditions, "WHERE", sql);
+}
+
+void conditions_write_behind(const struct conditions *conditions,
+                             const char *word, struct text_builder *sql)
+{
     for (uint32_t i = 0; i < conditions->count; i++) {
         const struct condition *condition = &conditions->all[i];
-        text_add_string(sql, i == 0 ? " WHERE " : " AND ");
+        text_add_format(sql, " %s ", i == 0 ? word : "AND");
         text_add_string(sql, condition->sql);
         if (!condition->is_list)
             continue;
@@ -256,9 +318,15 @@ static int bind_value(const struct condition *condition,
 int conditions_bind(const struct conditions *conditions,
                     sqlite3_stmt *statement, int *next)
 {
+    *next = 1;
+    return conditions_bind_next(conditions, statement, next);
+}
+
+int conditions_bind_next(const struct conditions *conditions,
+                         sqlite3_stmt *statement, int *next)
+{
     int code = SQLITE_OK;
 
-    *next = 1;
     for (uint32_t i = 0; i < conditions->count; i++) {
         const struct condition *condition = &conditions->all[i];
         uint32_t room =

@@ -56,7 +56,19 @@ void conditions_add_uuid(struct conditions *conditions, const char *column,
 /* Sessions are called `s` and files `f`. */
 void conditions_add_session_filter(struct conditions *conditions,
                                    const struct store_session_filter *filter);
-void conditions_add_file_filter(struct conditions *conditions,
+/* `files` gets what the filter says of files, `sessions` what it says of their
+ * sessions.  Returns how to name the table `files` where files are looked for
+ * by their session. */
+const char *conditions_add_file_filter(struct conditions *files,
+                                       struct conditions *sessions,
+                                       const struct store_file_filter *filter);
+/* What the sums of a session say (see schema.c): with `some` it has files that
+ * may match, with `all` each of its files that has one of the states does. */
+void conditions_add_file_sums(struct conditions *some, struct conditions *all,
+                              const struct store_file_filter *filter);
+/* How many files of these states a session has, as SQL in `arena`; absent when
+ * that is used up. */
+struct text conditions_file_sum(struct arena *arena,
                                 const struct store_file_filter *filter);
 /* Events are called `e`. */
 void conditions_add_event_filter(struct conditions *conditions,
@@ -65,10 +77,16 @@ void conditions_add_event_filter(struct conditions *conditions,
 /* Adds " WHERE ... AND ..." */
 void conditions_write(const struct conditions *conditions,
                       struct text_builder *sql);
+/* The same behind another word than WHERE; nothing when there are none. */
+void conditions_write_behind(const struct conditions *conditions,
+                             const char *word, struct text_builder *sql);
 /* Binds all values from parameter 1 on; `*next` is the parameter after them.
  * Returns an SQLite code. */
 MUST_USE int conditions_bind(const struct conditions *conditions,
                              sqlite3_stmt *statement, int *next);
+/* The same from parameter `*next` on. */
+MUST_USE int conditions_bind_next(const struct conditions *conditions,
+                                  sqlite3_stmt *statement, int *next);
 
 void conditions_free(struct conditions *conditions);
 

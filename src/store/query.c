@@ -13,15 +13,31 @@ void store_rows_free(struct store_rows *rows)
     free(rows);
 }
 
+/* What turned out to take long goes to where that is no trouble. */
+static void move(struct lane *lane, struct query *query)
+{
+    struct reader *reader = OWNER_OF(lane, struct reader, lane);
+    struct store *store = OWNER_OF(reader, struct store, reader);
+
+    arena_reset(&query->rows->texts);
+    query->is_long = true;
+    lane_put(&store->long_reader.lane, &query->item);
+}
+
 void query_finish(struct lane *lane, struct lane_item *item)
 {
-    (void)lane;
     struct query *query = OWNER_OF(item, struct query, item);
+
+    if (query->rows->result == -EAGAIN && !query->is_long) {
+        move(lane, query);
+        return;
+    }
     struct store_rows *rows = query->rows;
     store_rows_fn done = query->done;
     void *user = query->user;
 
     conditions_free(&query->conditions);
+    conditions_free(&query->of_files);
     arena_free(&query->arena);
     free(query);
     done(user, rows);
@@ -42,6 +58,8 @@ static struct query *query_new(enum table_id table, uint32_t limit, void *user,
     query->done = done;
     query->rows = rows;
     query->conditions.arena = &query->arena;
+    query->of_files.arena = &query->arena;
+    query->all_files.arena = &query->arena;
     arena_init(&query->arena, LIMIT_STORE_BATCH_BYTES);
     arena_init(&rows->texts, LIMIT_STORE_BATCH_BYTES);
     return query;
@@ -95,33 +113,33 @@ void store_query_files(struct store *store,
     uint64_t place[2] = {from.session_id, from.local_id};
 
     query->prefix = "f";
-    query->session_id = "s.id";
     query->order_kind = order;
     query->position = from;
-    /* CROSS JOIN fixes which table is walked: then the order comes from the
-     * walk, and a page costs what it holds. */
-    if (order == STORE_BY_CHANGE) {
-        query->from =
-            "files f CROSS JOIN sessions s ON s.uuid = f.session_uuid";
-        query->count_from =
-            "files f JOIN sessions s ON s.uuid = f.session_uuid";
-        query->order = "f.changed";
-        conditions_add(conditions, "f.changed > ?", &from.changed, 1);
-    } else {
-        query->from =
-            "sessions s CROSS JOIN files f ON f.session_uuid = s.uuid";
-        query->count_from = query->from;
-        query->order = "s.id DESC, f.local_id";
-        if (from.session_id != 0) {
-            conditions_add(conditions, "s.id <= ?", place, 1);
-            conditions_add(conditions, "f.local_id > iif(s.id = ?, ?, -1)",
-                           place, 2);
-        }
-    }
-    conditions_add_file_filter(conditions, filter);
     query->is_long = !text_is_absent(filter->session.cookie_pattern) ||
                      !text_is_absent(filter->name_pattern) ||
                      filter->paths.count > 0;
+    if (order == STORE_BY_CHANGE) {
+        /* CROSS JOIN fixes which table is walked: then the order comes from
+         * the walk, and a page costs what it holds. */
+        query->from =
+            "files f CROSS JOIN sessions s ON s.uuid = f.session_uuid";
+        query->count_from = query->from;
+        query->order = "f.changed";
+        conditions_add(conditions, "f.changed > ?", &from.changed, 1);
+        (void)conditions_add_file_filter(conditions, conditions, filter);
+        query->is_long |= store->change > from.changed &&
+                          store->change - from.changed > LIMIT_STORE_QUICK_ROWS;
+    } else {
+        if (from.session_id != 0) {
+            conditions_add(conditions, "s.id <= ?", place, 1);
+            conditions_add(&query->all_files, "s.id <> ?", place, 1);
+        }
+        query->from =
+            conditions_add_file_filter(&query->of_files, conditions, filter);
+        conditions_add_file_sums(conditions, &query->all_files, filter);
+        query->looks_at = filter->local_id_count;
+        query->file_sum = conditions_file_sum(&query->arena, filter);
+    }
     ask(store, query);
 }
 

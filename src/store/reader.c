@@ -9,9 +9,11 @@
 #define ROOM_FIRST 4u
 
 /* A place for one more row; NULL when memory is used up. */
-static void *add_row(const struct table *table, struct store_rows *rows,
-                     uint32_t *room)
+static void *add_row(const struct table *table, struct query *query)
 {
+    struct store_rows *rows = query->rows;
+    uint32_t *room = &query->room;
+
     if (rows->count == *room) {
         uint32_t more = *room != 0 ? *room * 2 : ROOM_FIRST;
         void *memory = realloc(rows->memory, (size_t)more * table->row_bytes);
@@ -24,8 +26,7 @@ static void *add_row(const struct table *table, struct store_rows *rows,
 }
 
 /* Where the page after the current row starts. */
-static void note_position(const struct query *query, sqlite3_stmt *statement,
-                          const void *row)
+static void note_position(const struct query *query, const void *row)
 {
     struct store_position *next = &query->rows->next;
     const struct store_session *session = row;
@@ -37,33 +38,30 @@ static void note_position(const struct query *query, sqlite3_stmt *statement,
         else
             next->changed = session->changed;
     } else if (query->table == TABLE_FILES) {
-        if (query->order_kind == STORE_BY_CHANGE) {
+        if (query->order_kind == STORE_BY_AGE)
+            next->local_id = file->local_id;
+        else
             next->changed = file->changed;
-            return;
-        }
-        int place = (int)tables[TABLE_FILES].column_count;
-        next->session_id = (uint64_t)sqlite3_column_int64(statement, place);
-        next->local_id = file->local_id;
     }
 }
 
-static int read_rows(struct reader *reader, struct query *query,
-                     sqlite3_stmt *statement)
+int reader_take_rows(struct reader *reader, struct query *query,
+                     sqlite3_stmt *statement, uint32_t most)
 {
     const struct table *table = &tables[query->table];
     struct store_rows *rows = query->rows;
-    uint32_t room = 0;
-    int code;
+    uint32_t end = rows->count + most;
+    int code = SQLITE_ROW;
 
-    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-        void *row = add_row(table, rows, &room);
+    while (rows->count < end && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        void *row = add_row(table, query);
         if (row == NULL)
             return -ENOMEM;
         int ret = table_read(table, statement, row, &rows->texts);
         if (ret != 0)
             return ret;
         rows->count++;
-        note_position(query, statement, row);
+        note_position(query, row);
         if (query->bytes_max > 0 &&
             rows->texts.taken_bytes >= query->bytes_max)
             return 0;
@@ -81,8 +79,6 @@ static int select_page(struct reader *reader, struct query *query)
     text_builder_reset(sql);
     text_add_string(sql, "SELECT ");
     table_add_columns(&tables[query->table], query->prefix, sql);
-    if (query->session_id != NULL)
-        text_add_format(sql, ", %s", query->session_id);
     text_add_format(sql, " FROM %s", query->from);
     conditions_write(&query->conditions, sql);
     if (query->order != NULL)
@@ -97,7 +93,7 @@ static int select_page(struct reader *reader, struct query *query)
     int code = conditions_bind(&query->conditions, statement, &next);
     if (code == SQLITE_OK)
         code = sqlite3_bind_int64(statement, next, query->limit);
-    ret = code == SQLITE_OK ? read_rows(reader, query, statement)
+    ret = code == SQLITE_OK ? reader_take_rows(reader, query, statement, query->limit)
                             : database_error(&reader->database, code);
     database_reset(statement);
     return ret;
@@ -144,7 +140,10 @@ static int answer_inside(struct reader *reader, struct query *query)
 
     if (query->count_max > 0)
         return count_rows(reader, query, &rows->remaining);
-    ret = select_page(reader, query);
+    if (query->table == TABLE_FILES && query->order_kind == STORE_BY_AGE)
+        ret = reader_answer_files(reader, query);
+    else
+        ret = select_page(reader, query);
     if (ret == 0 && query->count_from != NULL && rows->count == query->limit) {
         ret = count_rows(reader, query, &count);
         rows->remaining = count - rows->count;
@@ -171,8 +170,11 @@ static int answer(struct reader *reader, struct query *query)
 {
     uint64_t nothing;
 
-    if (query->conditions.result != 0)
-        return query->conditions.result;
+    const struct conditions *parts[] = {&query->conditions, &query->of_files,
+                                        &query->all_files};
+    for (uint32_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i]->result != 0)
+            return parts[i]->result;
     int ret = database_number(&reader->database, "BEGIN", &nothing);
     if (ret != 0)
         return ret;

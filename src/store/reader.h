@@ -26,7 +26,6 @@ struct query {
     const char *from;       /* "files f CROSS JOIN sessions s ON ..." */
     const char *count_from; /* for counting, where no order matters */
     const char *order;      /* "f.changed"; NULL: there is one row at most */
-    const char *session_id; /* one more column, or NULL */
     enum store_order order_kind;
     struct store_position position;
     uint32_t limit;
@@ -34,16 +33,32 @@ struct query {
     uint32_t bytes_max; /* of texts, before the last row; 0 = no limit */
     uint32_t count_max; /* 0: rows are wanted; else only their number */
     struct conditions conditions;
+    struct conditions of_files;  /* BY_AGE: of each session's files */
+    struct conditions all_files; /* BY_AGE: true for a session all of whose
+                                    files of the states match */
+    struct text file_sum;        /* BY_AGE: SQL: files of these states */
+    uint32_t looks_at;           /* BY_AGE: numbers asked for, or 0: then all
+                                    files that a filter cuts through */
     struct arena arena;
 
     void *user;
     store_rows_fn done;
     struct store_rows *rows; /* filled by the thread */
+    uint32_t room;           /* in rows */
 };
 
 MUST_USE int store_reader_open(struct reader *reader, const char *path,
                          char message[STORE_MESSAGE_BYTES]);
 void store_reader_close(struct reader *reader);
+
+/* Rows of reader.c's queries, one by one.  Returns -ENOMEM or what is wrong
+ * with the file; at the end, 0. */
+MUST_USE int reader_take_rows(struct reader *reader, struct query *query,
+                              sqlite3_stmt *statement, uint32_t most);
+
+/* reader_files.c: a page of files by age, and how many are left.  -EAGAIN when
+ * that takes longer than others may be kept waiting. */
+MUST_USE int reader_answer_files(struct reader *reader, struct query *query);
 
 /* The lane's work: answers the queries of `items`. */
 void store_reader_run(struct lane *lane, struct lane_list *items);
