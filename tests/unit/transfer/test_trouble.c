@@ -372,16 +372,22 @@ Test(trouble, a_pause_holds_and_a_rate_goes_on)
     pair_same("here/big", "there/big");
 }
 
-Test(trouble, a_policy_that_is_not_built_says_so)
+Test(trouble, every_policy_carries_a_file)
 {
+    static const enum transfer_policy policies[] = {
+        TRANSFER_FIXED, TRANSFER_HIGH, TRANSFER_FAIR, TRANSFER_LOW};
     struct text source = text_of("a");
     struct transfer_params params = pair_params(TRANSFER_PUSH, &source, "/");
 
     pair_write("here/a", "a", 1);
-    params.rates.policy = TRANSFER_LOW;
-    pair_start(&params);
-    pair_run();
-    cr_assert_eq(pair.client_end.stats.error, FASP_ERROR_USAGE);
+    params.overwrite = TRANSFER_OVERWRITE_ALWAYS;
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        params.rates.policy = policies[i];
+        params.session_id = uuid_new();
+        pair_start(&params);
+        pair_run();
+        expect_both(FASP_ERROR_NONE, TRANSFER_COMPLETED);
+    }
 }
 
 Test(trouble, a_node_may_talk_to_itself)
