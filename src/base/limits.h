@@ -96,6 +96,14 @@
  * 160 MiB for all subscriptions; larger ones wait for room. */
 #define LIMIT_NOTIFICATIONS_BYTES (256u << 20)
 #define LIMIT_NOTIFICATION_SMALL_BYTES (16u << 10)
+/* Clients that wait in GetEvents, and for how long: below the time-out of the
+ * proxies that are between us. */
+#define LIMIT_EVENT_POLLS 1000u
+#define LIMIT_EVENT_WAIT_S 60u
+/* Bodies of events in one answer to GetEvents: some 1,000 usual ones. */
+#define LIMIT_EVENT_PAGE_BYTES (4u << 20)
+/* A backlog is counted up to this: some 10 ms of the reader. */
+#define LIMIT_BACKLOG_COUNTED 100000u
 
 /* ---- crypto/tls, net/tls_conn ---- */
 

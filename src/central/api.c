@@ -52,6 +52,11 @@ static const api_handler_fn handlers[SOAP_OP_COUNT] = {
     [SOAP_OP_GET_INFO] = api_query,
     [SOAP_OP_GET_STATISTICS] = api_query,
 
+    [SOAP_OP_GET_EVENTS] = api_get_events,
+    [SOAP_OP_QUERY_DELIVERY] = api_query_delivery,
+    [SOAP_OP_REDELIVER] = api_redeliver,
+    [SOAP_OP_SET_SECRET] = api_set_secret,
+
     [SOAP_OP_NOTIFY_JOB] = not_served_here,
     [SOAP_OP_NOTIFY_JOB_END] = not_served_here,
     [SOAP_OP_NOTIFY_SESSION] = not_served_here,

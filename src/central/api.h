@@ -93,4 +93,10 @@ void api_session_update_subscription(struct api_call *call);
 void api_session_unsubscribe(struct api_call *call);
 void api_session_list_subscriptions(struct api_call *call);
 
+/* api_event.c, api_delivery.c: EventNET-202611 */
+void api_get_events(struct api_call *call);
+void api_query_delivery(struct api_call *call);
+void api_redeliver(struct api_call *call);
+void api_set_secret(struct api_call *call);
+
 #endif

@@ -115,6 +115,7 @@ static void event_told(void *owner, const struct store_event *event)
     struct central *central = owner;
 
     subscriptions_event(central->subscriptions, event);
+    event_polls_told(&central->polls, event);
 }
 
 static int open_node(struct central *central, char *error)
@@ -284,6 +285,7 @@ static int open_parts(struct central *central, char *error)
     http_client_init(&central->client, central->loop, NULL);
     changes_init(&central->changes, central->loop, central->store, event_told,
                  central);
+    event_polls_open(&central->polls, central);
     files_init(&central->files, &central->changes, central->loop);
     central->jobs.running_max = central->config.sessions_running_max;
     central->subscriptions = open_subscriptions(central);

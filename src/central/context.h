@@ -12,6 +12,7 @@
 
 #include "central/central.h"
 #include "central/changes.h"
+#include "central/event_polls.h"
 #include "central/files.h"
 #include "central/jobs.h"
 #include "central/service.h"
@@ -50,6 +51,7 @@ struct central {
     struct transfer_node *node;
     struct http_client client;
     struct subscriptions *subscriptions;
+    struct event_polls polls;
     struct changes changes;
     struct sessions sessions;
     struct jobs jobs;
@@ -60,6 +62,7 @@ struct central {
     struct loop_timer second; /* counters to the disk, statistics */
     struct loop_timer minute; /* history that is over */
     bool purging;
+    uint64_t first_sequence; /* the oldest event kept, when last looked */
     bool recovering; /* stored jobs are looked through: none starts */
 
     bool stopping;

@@ -152,6 +152,7 @@ static const char page_text[] =
     "/services/soap/IScpTransferNET-200604\n"
     "/services/soap/FASPSessionNET-200601\n"
     "/services/soap/FASPSessionNET-200911\n"
+    "/services/soap/EventNET-202611         (events by polling)\n"
     "/services/soap/JobObserver             (what an observer serves)\n"
     "/services/soap/SessionObserver\n";
 

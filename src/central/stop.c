@@ -39,6 +39,7 @@ static void store_closed(void *owner)
     void *stopped_owner = central->stopped_owner;
 
     service_free(&central->service);
+    event_polls_close(&central->polls);
     jobs_free(&central->jobs);
     sessions_free(&central->sessions);
     state_folder_close(&central->folder);
@@ -107,6 +108,7 @@ void central_stop(struct central *central, void (*stopped)(void *owner),
     central->stopped_owner = owner;
     move(central, CENTRAL_STOPPING_SESSIONS);
     upkeep_stop(central);
+    event_polls_stop(&central->polls);
     http_server_stop(&central->server, server_stopped);
     transfer_node_stop(central->node, node_stopped, central);
 }

@@ -36,6 +36,9 @@ static const struct detail_row details[SOAP_DETAIL_COUNT] = {
     [SOAP_DETAIL_FILTER_CHANGED] =
         {&soap_type_f09_filter_changed_error,
          "The iteration token belongs to another filter", SOAP_FAULT_CLIENT},
+    [SOAP_DETAIL_EVENT_SUBSCRIPTION_NOT_FOUND] =
+        {&soap_type_evt_subscription_not_found, "There is no such subscription",
+         SOAP_FAULT_CLIENT},
 };
 
 struct soap_fault soap_fault_make(struct arena *arena,

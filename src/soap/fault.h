@@ -41,6 +41,7 @@ enum soap_detail {
     SOAP_DETAIL_SESSION_NOT_FOUND,          /* value: the session's id */
     SOAP_DETAIL_SESSION_SUBSCRIPTION_NOT_FOUND, /* value: the subscription's */
     SOAP_DETAIL_FILTER_CHANGED,                 /* no value */
+    SOAP_DETAIL_EVENT_SUBSCRIPTION_NOT_FOUND, /* value: the subscription's */
     SOAP_DETAIL_COUNT,
 };
 

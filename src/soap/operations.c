@@ -6,6 +6,7 @@ static const char *const service_names[SOAP_SERVICE_COUNT] = {
     [SOAP_SERVICE_FASP_SESSION_NET_2006] = "FASPSessionNET-200601",
     [SOAP_SERVICE_FASP_SESSION_NET_2009] = "FASPSessionNET-200911",
     [SOAP_SERVICE_TRANSFER] = "Transfer-201210",
+    [SOAP_SERVICE_EVENT_NET] = "EventNET-202611",
     [SOAP_SERVICE_JOB_OBSERVER] = "JobObserver",
     [SOAP_SERVICE_SESSION_OBSERVER] = "SessionObserver",
 };
@@ -16,6 +17,7 @@ static const char *const service_names[SOAP_SERVICE_COUNT] = {
 #define ACTION_ISCP_TRANSFER_NET(name) "IScpTransferNET-200604#" name
 #define ACTION_FASP_SESSION_NET_2006(name) "FASPSessionNET-200601#" name
 #define ACTION_FASP_SESSION_NET_2009(name) "FASPSessionNET-200911#" name
+#define ACTION_EVENT_NET(name) "EventNET-202611#" name
 #define ACTION_JOB_OBSERVER(name) ""
 #define ACTION_SESSION_OBSERVER(name) ""
 

@@ -44,6 +44,7 @@ enum soap_namespace {
     SOAP_NS_ISC, /* urn:Aspera:XML:IScpTransferNET:2006/04:Types */
     SOAP_NS_F06, /* urn:Aspera:XML:FASPSessionNET:2006/01:Types */
     SOAP_NS_F09, /* urn:Aspera:XML:FASPSessionNET:2009/11:Types */
+    SOAP_NS_EVT, /* urn:ferry:xml:EventNET:2026/11:Types */
     SOAP_NS_COUNT,
 };
 

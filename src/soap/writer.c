@@ -13,24 +13,57 @@ struct writer_frame {
     const unsigned char *value;
     const struct soap_field *field; /* that this is, with tags; NULL: a base */
     const struct soap_type *parent; /* whose form the tags take */
+    uint32_t prefix; /* ns1, ns2, ...: of the children's names */
+    uint32_t parent_prefix;
     uint32_t row;                   /* of `type`: the next to write */
     uint32_t item;                  /* of that row, where it is a list */
 };
 
-static void open_tag(struct text_builder *out, const struct soap_type *parent,
-                     const struct soap_field *field)
+/* Up to the name, without the closing bracket. */
+static void begin_tag(struct text_builder *out, const struct soap_type *parent,
+                      uint32_t prefix, const struct soap_field *field)
 {
-    text_add_string(out, parent->form == SOAP_QUALIFIED ? "<ns1:" : "<");
+    if (parent->form == SOAP_QUALIFIED) {
+        text_add_string(out, "ns");
+        text_add_char(out, (char)('0' + prefix));
+        text_add_char(out, ':');
+    }
     text_add(out, text_from(field->name, field->name_bytes));
+}
+
+static void open_tag(struct text_builder *out, const struct soap_type *parent,
+                     uint32_t prefix, const struct soap_field *field)
+{
+    text_add_char(out, '<');
+    begin_tag(out, parent, prefix, field);
     text_add_char(out, '>');
 }
 
 static void close_tag(struct text_builder *out, const struct soap_type *parent,
-                      const struct soap_field *field)
+                      uint32_t prefix, const struct soap_field *field)
 {
-    text_add_string(out, parent->form == SOAP_QUALIFIED ? "</ns1:" : "</");
-    text_add(out, text_from(field->name, field->name_bytes));
+    text_add_string(out, "</");
+    begin_tag(out, parent, prefix, field);
     text_add_char(out, '>');
+}
+
+/* The tag of a struct.  One of another schema brings its namespace, for its
+ * children, with it.  Returns their prefix. */
+static uint32_t open_struct(struct text_builder *out,
+                            const struct soap_type *parent, uint32_t prefix,
+                            const struct soap_field *field)
+{
+    uint32_t own = prefix;
+
+    text_add_char(out, '<');
+    begin_tag(out, parent, prefix, field);
+    if (field->type->ns != parent->ns) {
+        own++;
+        text_add_format(out, " xmlns:ns%u=\"%s\"", own,
+                        soap_namespace_uri(field->type->ns));
+    }
+    text_add_char(out, '>');
+    return own;
 }
 
 /* How many times the row is written, and where its first value is. */
@@ -92,9 +125,9 @@ static const struct soap_field *write_rows(struct text_builder *out,
             *opened = place;
             return field;
         }
-        open_tag(out, frame->type, field);
+        open_tag(out, frame->type, frame->prefix, field);
         scalar_write(out, (enum soap_kind)field->kind, place);
-        close_tag(out, frame->type, field);
+        close_tag(out, frame->type, frame->prefix, field);
     }
     return NULL;
 }
@@ -106,7 +139,8 @@ static void write_children(struct text_builder *out,
     struct writer_frame frames[WRITER_DEPTH_MAX];
     uint32_t depth = 1;
 
-    frames[0] = (struct writer_frame){.type = type, .value = value};
+    frames[0] =
+        (struct writer_frame){.type = type, .value = value, .prefix = 1};
     while (depth > 0) {
         struct writer_frame *frame = &frames[depth - 1];
         const unsigned char *opened;
@@ -114,19 +148,23 @@ static void write_children(struct text_builder *out,
 
         if (field == NULL) {
             if (frame->field != NULL)
-                close_tag(out, frame->parent, frame->field);
+                close_tag(out, frame->parent, frame->parent_prefix,
+                          frame->field);
             depth--;
             continue;
         }
         CHECK(depth < WRITER_DEPTH_MAX);
         bool is_base = field->kind == SOAP_KIND_BASE;
+        uint32_t prefix = frame->prefix;
         if (!is_base)
-            open_tag(out, frame->type, field);
+            prefix = open_struct(out, frame->type, prefix, field);
         frames[depth++] = (struct writer_frame){
             .type = field->type,
             .value = opened,
             .field = is_base ? NULL : field,
             .parent = frame->type,
+            .prefix = prefix,
+            .parent_prefix = frame->prefix,
         };
     }
 }

@@ -160,6 +160,7 @@ class Notification:
         text = self.element.findtext
         self.name = etree.QName(self.element).localname
         self.subscription = text("SubscriptionID")
+        self.headers = {}
         self.event_id = text("EventID")
         self.sequence = int(text("Sequence") or 0)
         self.topic = text("Topic")
@@ -191,6 +192,7 @@ class Observer:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 notification = Notification(body)
                 notification.action = self.headers.get("SOAPAction")
+                notification.headers = self.headers
                 notification.body = body
                 with observer.arrived:
                     observer.received.append(notification)

@@ -6,7 +6,7 @@ from ferry import order, submit, subscribe, wait_end, wait_until, session_of
 
 SERVICES = ["JobNET-200601", "IScpTransferNET-200604",
             "FASPSessionNET-200601", "FASPSessionNET-200911",
-            "Transfer-201210"]
+            "Transfer-201210", "EventNET-202611"]
 
 
 def test_every_wsdl_loads_and_names_the_address_it_was_asked_at(make_node):
