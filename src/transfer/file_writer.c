@@ -48,6 +48,8 @@ void file_writer_free(struct file_writer *writer)
     if (writer == NULL)
         return;
     for (uint64_t id = writer->slot_first; id < writer->slot_end; id++) {
+        if (id < writer->slot_first)
+            continue; /* it had ended; dropping the one before moved on */
         struct file_writer_file *file = file_writer_slot(writer, id)->file;
         if (file != NULL)
             drop_file(writer, file);

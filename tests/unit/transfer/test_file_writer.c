@@ -299,3 +299,18 @@ Test(file_writer, a_link_in_the_tree_cannot_lead_out)
     cr_assert_str_eq(told, "e0=5 e1=5 ");
     folder_shell("test $(ls -A out | wc -l) = 0");
 }
+
+/* Seen as an abort of the server when a session ended early. */
+Test(file_writer, may_go_with_a_file_open_before_others_that_ended)
+{
+    folder_shell("echo here >there");
+    options.overwrite = WRITER_OVERWRITE_NEVER;
+    open_writer("/");
+    put(CATALOGUE_FILE, "open", 10, 0644);
+    put(CATALOGUE_FILE, "there", 10, 0644);
+    put(CATALOGUE_FILE, "open too", 10, 0644);
+    give_records(65536);
+    give_data(0, "12345", 5);
+    give_data(20, "12345", 5);
+    cr_expect_not_null(strstr(told, "e1="), "%s", told);
+}
