@@ -45,10 +45,14 @@ pub fn build(b: *std.Build) void {
 
     const tests = b.step("test", "Run all tests");
     tests.dependOn(addUnitTests(b, host, schemas));
-    tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", "Check the rules of the house: layers, libraries, one static binary"));
+    tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", &.{}, "Check the rules of the house: layers, libraries, one static binary"));
     addSanitizedTests(b, host, schemas);
     addFuzzing(b, host, schemas);
-    tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", "Run the binary against real SOAP clients; -- -k crash"));
+    tests.dependOn(addPythonTests(b, ferry, "test:contract", "tests/contract", &.{}, "Send what the clients of the original send, check every byte of the answers"));
+    tests.dependOn(addPythonTests(b, ferry, "test:attacks", "tests/security", &.{}, "Attack HTTP and XML of the running server, the quick ones"));
+    _ = addPythonTests(b, ferry, "test:security", "tests/security", &.{"--slow"}, "Attack HTTP and XML of the running server, the slow ones too");
+    addClients(b, ferry);
+    tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", &.{}, "Run the binary against real SOAP clients; -- -k crash"));
 }
 
 /// The one static binary.
@@ -98,10 +102,22 @@ fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) 
     }
 }
 
+/// Programs on other SOAP stacks; the script installs the stacks.
+fn addClients(b: *std.Build, ferry: *std.Build.Step.Compile) void {
+    const run = b.addSystemCommand(&.{ "python3", "tests/clients/run.py" });
+    run.addArtifactArg(ferry);
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    c.passArguments(b, run);
+    b.step("test:clients", "Run a program on each of nine SOAP stacks; -- php jaxws").dependOn(&run.step);
+}
+
 /// pytest, which ./zigw has installed.
-fn addPythonTests(b: *std.Build, ferry: *std.Build.Step.Compile, name: []const u8, folder: []const u8, text: []const u8) *std.Build.Step {
+fn addPythonTests(b: *std.Build, ferry: *std.Build.Step.Compile, name: []const u8, folder: []const u8, options: []const []const u8, text: []const u8) *std.Build.Step {
     const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", folder, "--ferry" });
     run.addArtifactArg(ferry);
+    run.addArgs(options);
     run.setCwd(b.path("."));
     run.has_side_effects = true;
     run.stdio = .inherit;
