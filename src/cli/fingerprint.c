@@ -30,6 +30,8 @@ int command_fingerprint(const struct command *command, int argc, char **argv)
         return EXIT_FAILED;
     }
     enum identity_result parsed = identity_parse(text_built(&pem), &identity);
+    explicit_bzero(pem.data, pem.room_bytes);
+    text_builder_free(&pem);
     if (parsed != IDENTITY_OK) {
         say("%s: %s", path, identity_result_text(parsed));
         return EXIT_FAILED;

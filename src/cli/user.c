@@ -68,13 +68,13 @@ static int read_keys(const struct option_list *files,
     return EXIT_DONE;
 }
 
-static int add(const struct command *command,
-               const struct user_options *options, const char *name)
+/* Adds the user; both texts are the caller's to free. */
+static int add_with(const struct command *command,
+                    const struct user_options *options, const char *name,
+                    struct text_builder *password, struct text_builder *keys)
 {
     char docroot[PATH_MAX];
     char hash[PASSWORD_HASH_TEXT_BYTES_MAX + 1];
-    struct text_builder keys = {0};
-    struct text_builder password = {0};
     struct store_users *users;
     struct stat folder;
 
@@ -89,9 +89,9 @@ static int add(const struct command *command,
         say("the docroot %s is no folder", options->docroot);
         return EXIT_FAILED;
     }
-    if (options->password_stdin && read_secret_line(&password) != EXIT_DONE)
+    if (options->password_stdin && read_secret_line(password) != EXIT_DONE)
         return EXIT_FAILED;
-    int code = read_keys(&options->keys, &keys);
+    int code = read_keys(&options->keys, keys);
     if (code != EXIT_DONE)
         return code;
 
@@ -101,14 +101,14 @@ static int add(const struct command *command,
         .created_us = clock_wall_us(),
     };
     if (options->password_stdin) {
-        if (password_hash(text_built(&password), hash) != 0) {
+        if (password_hash(text_built(password), hash) != 0) {
             say("memory is used up");
             return EXIT_FAILED;
         }
         row.password_hash = text_of(hash);
     }
     if (options->keys.count > 0)
-        row.public_keys = text_built(&keys);
+        row.public_keys = text_built(keys);
 
     code = open_users(command, options, &users);
     if (code != EXIT_DONE)
@@ -122,6 +122,20 @@ static int add(const struct command *command,
     else if (result != 0)
         say("cannot store the user: %s", strerror(-result));
     return result == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int add(const struct command *command,
+               const struct user_options *options, const char *name)
+{
+    struct text_builder password = {0};
+    struct text_builder keys = {0};
+
+    int code = add_with(command, options, name, &password, &keys);
+    if (password.data != NULL)
+        explicit_bzero(password.data, password.room_bytes);
+    text_builder_free(&password);
+    text_builder_free(&keys);
+    return code;
 }
 
 static void print_user(void *user, const struct store_user *row)
