@@ -170,6 +170,11 @@
  * take a tenth of it, and it is used up in some 5 s. */
 #define LIMIT_PATTERN_WORK UINT64_C(1500000000)
 
+/* ---- cli: the configuration ---- */
+
+/* The file, and what is made of it: 10,000 users take 4 MiB. */
+#define LIMIT_CONFIG_BYTES (64u << 20)
+
 /* ---- net: the UDP port ---- */
 
 /* The kernel counts true sizes: 32 MiB hold some 14,000 small datagrams, or

@@ -18,7 +18,6 @@
 #include "central/subscriptions.h"
 #include "central/upkeep.h"
 
-#define DEFAULT_TARGET_RATE_KBPS 10000u
 /* Some fsyncs, on a disk that is busy. */
 #define RECOVERY_NS_MAX UINT64_C(10000000000)
 
@@ -30,9 +29,9 @@ static int bad_config(char *error, const char *format, const char *what)
     return CENTRAL_BAD_CONFIG;
 }
 
-static int check_docroot(struct central *central, char *error)
+static int check_docroot(const char *docroot, char found[PATH_MAX],
+                         char *error)
 {
-    const char *docroot = central->config.docroot;
     struct stat stat_of;
 
     if (docroot == NULL || docroot[0] == '\0')
@@ -44,7 +43,7 @@ static int check_docroot(struct central *central, char *error)
         return bad_config(error, "the docroot %s does not exist", docroot);
     if (!S_ISDIR(stat_of.st_mode))
         return bad_config(error, "the docroot %s is no folder", docroot);
-    if (realpath(docroot, central->docroot) == NULL)
+    if (realpath(docroot, found) == NULL)
         return bad_config(error, "the docroot %s cannot be opened", docroot);
     return 0;
 }
@@ -71,12 +70,32 @@ static int check_soap_address(struct central *central, char *error)
 static int set_path(char *path, const char *folder, const char *name,
                     char *error)
 {
-    int size = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    int size = name != NULL
+                   ? snprintf(path, PATH_MAX, "%s/%s", folder, name)
+                   : snprintf(path, PATH_MAX, "%s", folder);
 
     if (size < 0 || size >= PATH_MAX)
-        return bad_config(error, "the state folder's path is too long: %s",
+        return bad_config(error, "this path is too long: %s",
                           folder);
     return 0;
+}
+
+/* known_hosts and keys/ are in the state folder unless it is said. */
+static int set_trust_paths(struct central *central,
+                           const struct central_config *config, char *error)
+{
+    const char *state = central->state_dir;
+    int ret = config->known_hosts != NULL
+                  ? set_path(central->known_hosts, config->known_hosts, NULL,
+                             error)
+                  : set_path(central->known_hosts, state, "known_hosts",
+                             error);
+
+    if (ret != 0)
+        return ret;
+    if (config->keys_dir != NULL)
+        return set_path(central->keys_dir, config->keys_dir, NULL, error);
+    return set_path(central->keys_dir, state, "keys", error);
 }
 
 static int check_config(struct central *central, char *error)
@@ -86,16 +105,13 @@ static int check_config(struct central *central, char *error)
     if (config->state_dir == NULL || config->state_dir[0] == '\0')
         return bad_config(error, "no state folder is given%s: say --state DIR",
                           "");
-    int ret = check_docroot(central, error);
+    int ret = check_docroot(config->docroot, central->docroot, error);
     if (ret == 0)
         ret = check_soap_address(central, error);
     if (ret == 0)
         ret = set_path(central->state_dir, config->state_dir, "", error);
     if (ret == 0)
-        ret = set_path(central->known_hosts, config->state_dir, "known_hosts",
-                       error);
-    if (ret == 0)
-        ret = set_path(central->keys_dir, config->state_dir, "keys", error);
+        ret = set_trust_paths(central, config, error);
     if (ret == 0)
         ret = set_path(central->store_path, config->state_dir, STORE_FILE_NAME,
                        error);
@@ -104,7 +120,7 @@ static int check_config(struct central *central, char *error)
     if (config->sessions_running_max == 0)
         config->sessions_running_max = LIMIT_SESSIONS_RUNNING;
     if (config->default_target_rate_kbps == 0)
-        config->default_target_rate_kbps = DEFAULT_TARGET_RATE_KBPS;
+        config->default_target_rate_kbps = CENTRAL_TARGET_RATE_KBPS;
     return ret;
 }
 
@@ -131,6 +147,10 @@ static int open_node(struct central *central, char *error)
         .datagram_timeout_ms = config->datagram_timeout_ms,
         .stall_timeout_ms = config->stall_timeout_ms,
         .lost_timeout_ms = config->lost_timeout_ms,
+        .sessions_max = config->sessions_max,
+        .allow_plain = config->allows_plain,
+        .in = config->settings.in,
+        .out = config->settings.out,
     };
     char text[ADDRESS_TEXT_BYTES];
 
@@ -260,6 +280,10 @@ static void close_node(struct central *central)
 static int open_parts(struct central *central, char *error)
 {
     char message[STORE_MESSAGE_BYTES];
+    const struct store_options options = {
+        .sync = (enum store_sync)central->config.synchronous,
+        .compacts = central->config.compacts,
+    };
 
     int ret = state_folder_open(&central->folder, central->state_dir, error,
                                 CENTRAL_ERROR_BYTES);
@@ -267,8 +291,8 @@ static int open_parts(struct central *central, char *error)
         return ret;
     fingerprint_format(central->folder.identity.fingerprint,
                        central->fingerprint);
-    ret = store_open(&central->store, central->loop, central->store_path,
-                     message);
+    ret = store_open_with(&central->store, central->loop, central->store_path,
+                          &options, message);
     if (ret != 0) {
         snprintf(error, CENTRAL_ERROR_BYTES, "%.*s", CENTRAL_ERROR_BYTES - 1,
                  message);
@@ -281,12 +305,17 @@ static int open_parts(struct central *central, char *error)
     ret = open_server(central, error);
     if (ret != 0)
         goto close_node;
+    if (central->config.backlog != 0)
+        http_server_set_backlog(&central->server, central->config.backlog);
 
     http_client_init(&central->client, central->loop, NULL);
     changes_init(&central->changes, central->loop, central->store, event_told,
                  central);
     event_polls_open(&central->polls, central);
-    files_init(&central->files, &central->changes, central->loop);
+    central->changes.exits_on_failure =
+        &central->config.settings.exits_on_store_error;
+    files_init(&central->files, &central->changes, central->loop,
+               &central->config.settings);
     central->jobs.running_max = central->config.sessions_running_max;
     central->subscriptions = open_subscriptions(central);
     return 0;
@@ -342,6 +371,38 @@ int central_open(struct central **central, const struct central_config *config,
     wait_for_recovery(opened);
     *central = opened;
     return 0;
+}
+
+bool central_change(struct central *central,
+                    const struct central_config *config,
+                    char error[CENTRAL_ERROR_BYTES])
+{
+    struct central_config *ours = &central->config;
+    char docroot[PATH_MAX];
+
+    if (check_docroot(config->docroot, docroot, error) != 0 ||
+        set_trust_paths(central, config, error) != 0)
+        return false;
+    snprintf(central->docroot, sizeof central->docroot, "%s", docroot);
+    ours->settings = config->settings;
+    ours->sessions_running_max = config->sessions_running_max != 0
+                                     ? config->sessions_running_max
+                                     : LIMIT_SESSIONS_RUNNING;
+    central->jobs.running_max = ours->sessions_running_max;
+    struct transfer_node_config node = {
+        .control_timeout_ms = config->control_timeout_ms,
+        .datagram_timeout_ms = config->datagram_timeout_ms,
+        .stall_timeout_ms = config->stall_timeout_ms,
+        .lost_timeout_ms = config->lost_timeout_ms,
+        .sessions_max = config->sessions_max,
+        .allow_plain = config->allows_plain,
+        .in = config->settings.in,
+        .out = config->settings.out,
+    };
+    transfer_node_change(central->node, &node);
+    subscriptions_set_callbacks(central->subscriptions, &config->callbacks);
+    jobs_run(central); /* more may run now */
+    return true;
 }
 
 struct address central_soap_address(const struct central *central)

@@ -19,6 +19,7 @@
 
 #include "base/address.h"
 #include "central/callback_policy.h"
+#include "central/settings.h"
 
 struct central;
 struct loop;
@@ -51,6 +52,14 @@ struct central_config {
     /* Which observers may be called; the two addresses are set here, what the
      * lists point to stays the caller's. */
     struct callback_policy callbacks;
+    uint32_t sessions_max;             /* [LIMIT_SESSIONS] of remote nodes */
+    uint32_t backlog;                  /* [4096] of SOAP's listener */
+    bool allows_plain; /* the cipher None, where the other node does, too */
+    uint8_t synchronous; /* [full] enum store_sync */
+    bool compacts;       /* the store gives free pages back, at the start */
+    const char *known_hosts; /* [STATE/known_hosts] */
+    const char *keys_dir;    /* [STATE/keys] */
+    struct central_settings settings;
 };
 
 /* Opens everything.  On 0, `*central` serves as soon as the loop runs, and the
@@ -64,6 +73,15 @@ struct central_config {
  * disk. */
 int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES]);
+
+/* Takes from `config` what may change while the service runs: settings, the
+ * docroot, time-outs, numbers of sessions, known hosts and keys.  New jobs, sessions
+ * and logins go by it; the rules of rates hold for running ones from the next
+ * change on.  The rest of `config` is not looked at.  False, and nothing has
+ * changed, for a docroot that is none. */
+bool central_change(struct central *central,
+                    const struct central_config *config,
+                    char error[CENTRAL_ERROR_BYTES]);
 
 /* The addresses with the ports that were taken. */
 struct address central_soap_address(const struct central *central);

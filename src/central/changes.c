@@ -1,6 +1,7 @@
 #include "central/changes.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -264,6 +265,10 @@ static void take_failure(struct changes *changes, uint32_t count, int result)
     } else {
         if (!changes->failing)
             LOG(changes_failing, result);
+        if (changes->exits_on_failure != NULL && *changes->exits_on_failure) {
+            LOG(changes_fatal, result);
+            _exit(1); /* as after kill -9: the next start knows what was */
+        }
         changes->failing = true;
         loop_timer_start(changes->loop, &changes->retry,
                          loop_now_ns(changes->loop) + RETRY_NS, retry_fired);

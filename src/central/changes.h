@@ -51,6 +51,8 @@ struct changes {
     uint32_t single_count; /* of the first ones, to be tried alone */
     bool failing; /* read only: the store takes nothing at the moment */
     bool stopping;
+    /* What must be stored and cannot be ends the process; NULL = never. */
+    const bool *exits_on_failure;
     struct loop_timer retry;
     change_told_fn told;
     void *owner;

@@ -5,11 +5,38 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "central/changes.h"
+#include "central/settings.h"
 #include "crypto/hash.h"
 
-void files_init(struct files *files, struct changes *changes, struct loop *loop)
+void files_init(struct files *files, struct changes *changes,
+                struct loop *loop, const struct central_settings *settings)
 {
-    *files = (struct files){.changes = changes, .loop = loop};
+    *files = (struct files){
+        .changes = changes, .loop = loop, .settings = settings};
+}
+
+/* What the configuration does not want to have in the history. */
+static bool is_hidden(const struct central_settings *settings,
+                      const struct transfer_file *file)
+{
+    bool ended = file->end_us != 0;
+
+    if (settings->files_per_session != 0 &&
+        file->local_id >= settings->files_per_session)
+        return true;
+    /* A row that may have to go is not made before that is known. */
+    if (!ended)
+        return settings->hides_failed_files || settings->hides_empty_files ||
+               settings->hides_skipped_files ||
+               settings->hides_untransferred_files;
+    if (file->state == TRANSFER_FILE_FAILED)
+        return settings->hides_failed_files;
+    if (file->size_bytes == 0)
+        return settings->hides_empty_files;
+    if (file->state == TRANSFER_FILE_SKIPPED && settings->hides_skipped_files)
+        return true;
+    return (file->state == TRANSFER_FILE_SKIPPED || file->bytes_written == 0) &&
+           settings->hides_untransferred_files;
 }
 
 /* A version 4 UUID made of the session's random one, so that none has to be
@@ -52,6 +79,9 @@ void files_report(struct files *files, struct uuid session_uuid,
                   const struct transfer_file *file)
 {
     bool ended = file->end_us != 0;
+
+    if (is_hidden(files->settings, file))
+        return;
     struct store_file row = {
         .session_uuid = session_uuid,
         .local_id = file->local_id,

@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "transfer/node.h"
 
+struct central_settings;
 struct change;
 struct changes;
 
@@ -23,12 +24,13 @@ struct changes;
 struct files {
     struct changes *changes;
     struct loop *loop;
+    const struct central_settings *settings; /* borrowed */
     struct change *gathering; /* NULL = nothing waits */
     struct loop_timer timer;
 };
 
 void files_init(struct files *files, struct changes *changes,
-                struct loop *loop);
+                struct loop *loop, const struct central_settings *settings);
 void files_report(struct files *files, struct uuid session_uuid,
                   const struct transfer_file *file);
 void files_flush(struct files *files);

@@ -15,7 +15,7 @@ static void login(void *owner, struct transfer_login *login, struct text user)
 {
     struct central *central = owner;
 
-    users_login(central->store, login, user);
+    users_login(central, login, user);
 }
 
 static void opened(void *owner, struct transfer_session *transfer)

@@ -12,6 +12,7 @@
 #include "central/context.h"
 #include "central/events.h"
 #include "central/job_steps.h"
+#include "central/order_defaults.h"
 #include "central/steps.h"
 #include "crypto/identity.h"
 
@@ -301,6 +302,7 @@ enum submit_result submit_order(struct central *central, struct text order_text,
         return no_memory ? SUBMIT_NO_MEMORY : SUBMIT_FORMAT_INVALID;
 
     *detail = text_copy(arena, order_unsupported(&work->order, &work->arena));
+    order_defaults_apply(&central->config.settings, work);
     if (text_is_absent(*detail))
         *detail = text_of(check_room(central));
     if (text_is_absent(*detail))

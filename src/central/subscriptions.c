@@ -166,6 +166,14 @@ uint32_t subscriptions_count_of(const struct subscriptions *subs,
 
 /* ---- start ---- */
 
+void subscriptions_set_callbacks(struct subscriptions *subs,
+                                 const struct callback_policy *policy)
+{
+    subs->policy.allow = policy->allow;
+    subs->policy.deny = policy->deny;
+    subs->policy.proves = policy->proves;
+}
+
 void subscriptions_restore(struct subscriptions *subs,
                            const struct store_subscription *row)
 {

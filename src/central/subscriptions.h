@@ -42,6 +42,10 @@ struct subscriptions_config {
  * subscriptions_start() with the highest sequence in the store. */
 struct subscriptions *
 subscriptions_open(const struct subscriptions_config *config);
+/* Takes the lists and `proves` of `policy`, whose lists stay from now on;
+ * whoever is a subscriber already is judged by them at the next delivery. */
+void subscriptions_set_callbacks(struct subscriptions *subs,
+                                 const struct callback_policy *policy);
 void subscriptions_restore(struct subscriptions *subs,
                            const struct store_subscription *row);
 void subscriptions_start(struct subscriptions *subs, uint64_t last_sequence);

@@ -66,6 +66,24 @@ static void second_fired(struct loop_timer *timer)
 
 /* ---- each minute: history ---- */
 
+/* How long what is over is remembered. */
+static int64_t history_us(const struct central *central)
+{
+    uint32_t history_s = central->config.settings.history_s;
+
+    if (history_s == CENTRAL_FOR_EVER)
+        return INT64_MAX / 2; /* before any date */
+    return (history_s != 0 ? history_s : UPKEEP_HISTORY_S) * SECOND_US;
+}
+
+static int64_t events_us(const struct central *central)
+{
+    uint32_t events_s = central->config.settings.events_s;
+
+    return (events_s > UPKEEP_EVENTS_S ? events_s : UPKEEP_EVENTS_S) *
+           SECOND_US;
+}
+
 /* Nothing refers to it, and no change of it is on its way. */
 static bool may_be_forgotten(const struct session *session)
 {
@@ -115,8 +133,8 @@ static void purge(struct central *central)
 {
     int64_t now_us = clock_wall_us();
     struct store_purge what = {
-        .history_before_us = now_us - UPKEEP_HISTORY_S * SECOND_US,
-        .events_before_us = now_us - UPKEEP_EVENTS_S * SECOND_US,
+        .history_before_us = now_us - history_us(central),
+        .events_before_us = now_us - events_us(central),
         .events_sequence_max = subscriptions_cursor_min(central->subscriptions),
     };
 
@@ -128,7 +146,7 @@ static void minute_fired(struct loop_timer *timer)
 {
     struct central *central = OWNER_OF(timer, struct central, minute);
 
-    upkeep_trim(central, clock_wall_us() - UPKEEP_HISTORY_S * SECOND_US);
+    upkeep_trim(central, clock_wall_us() - history_us(central));
     if (!central->purging)
         purge(central);
     loop_timer_start(central->loop, &central->minute,
@@ -141,7 +159,8 @@ void upkeep_start(struct central *central)
 
     loop_timer_start(central->loop, &central->second, now_ns + SECOND_NS,
                      second_fired);
-    loop_timer_start(central->loop, &central->minute, now_ns + 60 * SECOND_NS,
+    /* Soon the first time: a server that is never up for long forgets, too. */
+    loop_timer_start(central->loop, &central->minute, now_ns + SECOND_NS,
                      minute_fired);
 }
 

@@ -10,9 +10,9 @@
 
 const struct command commands[] = {
     {"serve", command_serve,
-     "--state DIR --docroot DIR [--soap ADDRESS:PORT]\n"
-     "        [--transfer ADDRESS:PORT] [--insecure-soap] [--no-daemon]\n"
-     "        [--pid-file FILE] [-D|-DD|-DDD] [-L-|-L DIR]",
+     "[--state DIR] [--docroot DIR] [--soap ADDRESS:PORT]\n"
+     "        [--transfer ADDRESS:PORT] [--config FILE] [--insecure-soap]\n"
+     "        [--no-daemon] [--pid-file FILE] [-D|-DD|-DDD] [-L-|-L DIR]",
      "run the server: SOAP services and transfers"},
     {"user", command_user,
      "add NAME --docroot DIR [--password-stdin] [--key FILE.pub] --state DIR\n"
@@ -44,6 +44,8 @@ const struct command commands[] = {
      "cancel a job or a session"},
     {"fingerprint", command_fingerprint, "--state DIR",
      "print the fingerprint of this node's key"},
+    {"check-config", command_check_config, "[--json] FILE",
+     "say of each setting of a file: honoured, ignored, refused"},
     {"version", command_version, "", "print the version"},
     {"help", command_help, "[COMMAND]", "print this, or a command's usage"},
     {0},

@@ -13,22 +13,23 @@
 #include "base/log_syslog.h"
 #include "central/central.h"
 #include "cli/command.h"
+#include "cli/config.h"
 #include "cli/daemon.h"
 #include "cli/notify.h"
 #include "cli/options.h"
 #include "cli/serve.h"
 #include "cli/soap_client.h"
 #include "io/loop.h"
+#include "soap/leaves.h"
 
 #define DEFAULT_STATE "/var/lib/ferry"
 #define DEFAULT_LOG_MIB 10u
 #define DEFAULT_LOG_COUNT 9u
 
-struct serving {
-    struct loop *loop;
-    struct central *central;
-    struct loop_signals signals;
-    bool stopping;
+/* The first that is there. */
+static const char *const default_configs[] = {
+    "/etc/ferry/ferry.conf",
+    "/opt/aspera/etc/aspera.conf",
 };
 
 struct serve_options {
@@ -39,10 +40,254 @@ struct serve_options {
     const char *config;
     const char *log;
     const char *pid_file;
+    const char *program;
     uint32_t debug;
     bool insecure_soap;
     bool no_daemon;
 };
+
+struct serving {
+    const struct serve_options *options;
+    struct config config;          /* of the file */
+    struct central_config central_config; /* with the flags */
+    struct loop *loop;
+    struct central *central;
+    struct loop_signals signals;
+    bool stopping;
+};
+
+/* ---- before it runs ---- */
+
+/* Each connection and each session is a descriptor or two. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int read_address(const char *option, const char *value,
+                        struct address *address)
+{
+    if (address_parse(text_of(value), address))
+        return EXIT_DONE;
+    say("%s %s: expected an IP address and a port, as in 127.0.0.1:40001 or "
+        "[::1]:40001",
+        option, value);
+    return EXIT_CONFIG;
+}
+
+/* The background's folder is "/": what was said relative to the caller's
+ * stays what it was. */
+static const char *absolute(const char *path, char buffer[PATH_MAX])
+{
+    char cwd[PATH_MAX];
+
+    if (path == NULL || path[0] == '/' || getcwd(cwd, sizeof cwd) == NULL)
+        return path;
+    int size = snprintf(buffer, PATH_MAX, "%s/%s", cwd, path);
+    return size > 0 && size < PATH_MAX ? buffer : path;
+}
+
+/* ---- the configuration: the file, then the flags ---- */
+
+static void print_finding(void *user, const struct config_finding *finding)
+{
+    const char *path = user;
+
+    if (finding->verdict == CONFIG_REFUSED ||
+        (finding->line == 0 && finding->verdict == CONFIG_IGNORED))
+        say("%s:%u:%u: %.*s%s%s", path, finding->line, finding->column,
+            (int)finding->setting.size_bytes, finding->setting.data,
+            finding->setting.size_bytes > 0 ? ": " : "", finding->why);
+}
+
+static void log_finding(void *user, const struct config_finding *finding)
+{
+    char setting[LEAVES_PATH_BYTES];
+
+    (void)user;
+    if (finding->verdict != CONFIG_REFUSED)
+        return;
+    snprintf(setting, sizeof setting, "%.*s", (int)finding->setting.size_bytes,
+             finding->setting.data);
+    LOG(config_refused, finding->line, finding->column, setting, finding->why);
+}
+
+/* NULL = the flags say all. */
+static const char *find_config(const struct serve_options *options)
+{
+    if (options->config != NULL)
+        return options->config;
+    if (options->docroot != NULL && options->state != NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof default_configs / sizeof default_configs[0];
+         i++)
+        if (access(default_configs[i], F_OK) == 0)
+            return default_configs[i];
+    return NULL;
+}
+
+/* Flags win over the file.  Returns an exit code; a failure was printed. */
+static int add_flags(const struct serve_options *options,
+                     struct central_config *config)
+{
+    int code = EXIT_DONE;
+
+    if (options->state != NULL)
+        config->state_dir = options->state;
+    if (config->state_dir == NULL)
+        config->state_dir = DEFAULT_STATE;
+    if (options->docroot != NULL)
+        config->docroot = options->docroot;
+    if (options->insecure_soap)
+        config->insecure_soap = true;
+    if (options->soap != NULL)
+        code = read_address("--soap", options->soap, &config->soap_listen);
+    if (code == EXIT_DONE && options->transfer != NULL)
+        code = read_address("--transfer", options->transfer,
+                            &config->transfer_listen);
+    return code;
+}
+
+/* Reads the file, if there is one, and lays the flags over it. */
+static int read_config(const struct serve_options *options,
+                       struct config *config, struct central_config *central,
+                       config_fn found, char error[CENTRAL_ERROR_BYTES])
+{
+    const char *path = find_config(options);
+
+    config_init(config);
+    *central = (struct central_config){0};
+    error[0] = '\0';
+    if (path != NULL &&
+        config_read(config, path, (char *)(uintptr_t)path, found) != EXIT_DONE)
+        return EXIT_CONFIG;
+    if (!config_fill(config, central, error))
+        return EXIT_CONFIG;
+    int code = add_flags(options, central);
+    if (code != EXIT_DONE || central->docroot != NULL)
+        return code;
+    snprintf(error, CENTRAL_ERROR_BYTES,
+             "no docroot is given: say --docroot DIR, the folder that "
+             "transfers may read and write, or write <default><file_system>"
+             "<access><paths><path><absolute>DIR</absolute></path></paths>"
+             "</access></file_system></default> into %s",
+             path != NULL ? path : default_configs[0]);
+    return EXIT_CONFIG;
+}
+
+/* ---- the log ---- */
+
+static void set_level(const struct serve_options *options,
+                      const struct config *config)
+{
+    if (options->debug > 0)
+        log_set_level(LOG_DEBUG);
+    else if (config->log_level != CONFIG_UNSET)
+        log_set_level((enum log_level)config->log_level);
+    else
+        log_set_level(LOG_INFO);
+}
+
+static uint64_t log_bytes(const struct config *config)
+{
+    uint32_t size_mb = config->log_size_mb;
+
+    return (uint64_t)(size_mb == CONFIG_UNSET ? DEFAULT_LOG_MIB : size_mb) << 20;
+}
+
+static uint32_t log_count(const struct config *config)
+{
+    return config->log_count == CONFIG_UNSET ? DEFAULT_LOG_COUNT
+                                             : config->log_count;
+}
+
+static int open_log(const struct serve_options *options,
+                    const struct config *config)
+{
+    const char *folder =
+        options->log != NULL ? options->log : config->log_folder;
+
+    set_level(options, config);
+    if (folder == NULL && !options->no_daemon) {
+        if (!log_syslog_is_there())
+            say("nothing takes messages at /dev/log: give -L DIR, or the log "
+                "is lost");
+        log_syslog_open(options->program);
+        return EXIT_DONE;
+    }
+    if (folder == NULL || strcmp(folder, "-") == 0)
+        return EXIT_DONE;
+    int result = log_file_open(folder, options->program, log_bytes(config),
+                               log_count(config));
+    if (result == 0)
+        return EXIT_DONE;
+    say("%s: cannot write a log file there: %s", folder, strerror(-result));
+    return EXIT_CONFIG;
+}
+
+/* ---- SIGHUP ---- */
+
+/* What holds from the next start on, if it has changed. */
+static void log_restart_needed(const struct serving *serving,
+                               const struct central_config *next,
+                               const struct config *file)
+{
+    const struct central_config *now = &serving->central_config;
+    const char *log_now = serving->config.log_folder;
+    const char *log_next = file->log_folder;
+    const struct {
+        const char *setting;
+        bool differs;
+    } rows[] = {
+        {"soap address", !address_equal(&now->soap_listen, &next->soap_listen)},
+        {"transfer address",
+         !address_equal(&now->transfer_listen, &next->transfer_listen)},
+        {"backlog", now->backlog != next->backlog},
+        {"insecure_soap", now->insecure_soap != next->insecure_soap},
+        {"subscriptions_per_caller_max",
+         now->subscriptions_per_caller_max !=
+             next->subscriptions_per_caller_max},
+        {"state", strcmp(now->state_dir, next->state_dir) != 0},
+        {"db_synchronous", now->synchronous != next->synchronous},
+        {"log directory",
+         strcmp(log_now ? log_now : "", log_next ? log_next : "") != 0},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].differs)
+            LOG(config_restart_needed, rows[i].setting);
+}
+
+static void reload(struct serving *serving)
+{
+    char error[CENTRAL_ERROR_BYTES];
+    struct central_config central;
+    struct config config;
+
+    int code = read_config(serving->options, &config, &central, log_finding,
+                           error);
+    if (code == EXIT_DONE && !central_change(serving->central, &central, error))
+        code = EXIT_CONFIG;
+    if (code != EXIT_DONE) {
+        LOG(config_kept, error);
+        config_free(&config);
+        return;
+    }
+    log_restart_needed(serving, &central, &config);
+    set_level(serving->options, &config);
+    log_file_set_limits(log_bytes(&config), log_count(&config));
+    /* Nobody borrows from the old one any more. */
+    config_free(&serving->config);
+    serving->config = config;
+    serving->central_config = central;
+    LOG(config_reloaded, config.path != NULL ? config.path : "none");
+}
 
 /* ---- while it runs ---- */
 
@@ -86,6 +331,13 @@ static void caught(struct loop_signals *signals, int number)
     case SIGINT:
         stop(serving, number);
         break;
+    case SIGHUP:
+        if (serving->stopping)
+            break;
+        notify_reloading();
+        reload(serving);
+        notify_ready("reloaded");
+        break;
     case SIGUSR1:
         reopen_log();
         break;
@@ -94,98 +346,24 @@ static void caught(struct loop_signals *signals, int number)
     }
 }
 
-/* ---- before it runs ---- */
-
-/* Each connection and each session is a descriptor or two. */
-static void raise_descriptor_limit(void)
+static int take_pid_file(const struct serving *serving)
 {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static int read_address(const char *option, const char *value,
-                        struct address *address)
-{
-    if (address_parse(text_of(value), address))
-        return EXIT_DONE;
-    say("%s %s: expected an IP address and a port, as in 127.0.0.1:40001 or "
-        "[::1]:40001",
-        option, value);
-    return EXIT_CONFIG;
-}
-
-/* The background's folder is "/": what was said relative to the caller's
- * stays what it was. */
-static const char *absolute(const char *path, char buffer[PATH_MAX])
-{
-    char cwd[PATH_MAX];
-
-    if (path == NULL || path[0] == '/' || getcwd(cwd, sizeof cwd) == NULL)
-        return path;
-    int size = snprintf(buffer, PATH_MAX, "%s/%s", cwd, path);
-    return size > 0 && size < PATH_MAX ? buffer : path;
-}
-
-static int check_options(const struct serve_options *options)
-{
-    if (options->config != NULL)
-        say("--config: configuration files are not built yet; give --state "
-            "and --docroot");
-    else if (options->docroot == NULL)
-        say("no docroot: give --docroot DIR, the folder that local paths of "
-            "orders are beneath");
-    else if (options->state == NULL)
-        say("no state folder: give --state DIR, where jobs, events and this "
-            "node's key are kept");
-    else
-        return EXIT_DONE;
-    return EXIT_CONFIG;
-}
-
-static int open_log(const struct serve_options *options, const char *program)
-{
-    if (options->debug > 0)
-        log_set_level(LOG_DEBUG);
-    if (options->log == NULL && !options->no_daemon) {
-        if (!log_syslog_is_there())
-            say("nothing takes messages at /dev/log: give -L DIR, or the log "
-                "is lost");
-        log_syslog_open(program);
-        return EXIT_DONE;
-    }
-    if (options->log == NULL || strcmp(options->log, "-") == 0)
-        return EXIT_DONE;
-    int result = log_file_open(options->log, program,
-                               (uint64_t)DEFAULT_LOG_MIB << 20,
-                               DEFAULT_LOG_COUNT);
-    if (result == 0)
-        return EXIT_DONE;
-    say("-L %s: cannot write a log file there: %s", options->log,
-        strerror(-result));
-    return EXIT_CONFIG;
-}
-
-static int take_pid_file(const struct serve_options *options)
-{
+    const struct serve_options *options = serving->options;
+    const char *wanted = options->pid_file != NULL ? options->pid_file
+                                                   : serving->config.pid_file;
     char path[PATH_MAX];
     int holder = 0;
-    int result;
 
-    if (options->pid_file != NULL)
-        snprintf(path, sizeof path, "%s", options->pid_file);
-    else if (options->no_daemon)
+    if (wanted == NULL && options->no_daemon)
         return EXIT_DONE;
+    if (wanted != NULL)
+        snprintf(path, sizeof path, "%s", wanted);
     else if (geteuid() == 0)
         snprintf(path, sizeof path, "/run/asperacentral.pid");
     else
         snprintf(path, sizeof path, "%.4000s/asperacentral.pid",
-                 options->state);
-    result = pid_file_take(path, &holder);
+                 serving->central_config.state_dir);
+    int result = pid_file_take(path, &holder);
     if (result == 0)
         return EXIT_DONE;
     if (result == -EAGAIN)
@@ -216,12 +394,12 @@ static void announce(struct serving *serving)
     notify_ready(line);
 }
 
-static int open_server(struct serving *serving,
-                       const struct central_config *config)
+static int open_server(struct serving *serving)
 {
     char error[CENTRAL_ERROR_BYTES];
 
-    int result = central_open(&serving->central, config, error);
+    int result =
+        central_open(&serving->central, &serving->central_config, error);
     if (result != 0) {
         say("%s", error);
         LOG(server_failed, error);
@@ -236,24 +414,22 @@ static int open_server(struct serving *serving,
 }
 
 /* In the process that serves. */
-static int run(const struct serve_options *options,
-               struct central_config *config, const char *program)
+static int run(struct serving *serving)
 {
-    struct serving serving = {0};
     int code;
 
     raise_descriptor_limit();
     loop_signals_block();
-    if ((code = open_log(options, program)) ||
-        (code = take_pid_file(options)) || (code = open_loop(&serving.loop)))
+    if ((code = open_log(serving->options, &serving->config)) ||
+        (code = take_pid_file(serving)) || (code = open_loop(&serving->loop)))
         return code;
-    config->loop = serving.loop;
-    notify_open(serving.loop);
-    code = open_server(&serving, config);
+    serving->central_config.loop = serving->loop;
+    notify_open(serving->loop);
+    code = open_server(serving);
     if (code == EXIT_DONE) {
-        announce(&serving);
+        announce(serving);
         daemon_ready(EXIT_DONE);
-        loop_run(serving.loop);
+        loop_run(serving->loop);
     }
     pid_file_give();
     /* The process ends here: the kernel takes back what a failed start or a
@@ -261,12 +437,48 @@ static int run(const struct serve_options *options,
     return code;
 }
 
+/* The background's folder is "/". */
+static void make_absolute(struct serve_options *options)
+{
+    static char paths[5][PATH_MAX];
+
+    options->state = absolute(options->state, paths[0]);
+    options->docroot = absolute(options->docroot, paths[1]);
+    options->pid_file = absolute(options->pid_file, paths[2]);
+    options->config = absolute(options->config, paths[3]);
+    if (options->log != NULL && strcmp(options->log, "-") != 0)
+        options->log = absolute(options->log, paths[4]);
+}
+
+static int start(struct serving *serving)
+{
+    char error[CENTRAL_ERROR_BYTES];
+
+    int code = read_config(serving->options, &serving->config,
+                           &serving->central_config, print_finding, error);
+    if (code != EXIT_DONE) {
+        if (error[0] != '\0')
+            say("%s", error);
+        return code;
+    }
+    if (!serving->options->no_daemon) {
+        int result = daemon_start();
+        if (result != 0) {
+            say("cannot go to the background: %s", strerror(-result));
+            return EXIT_FAILED;
+        }
+    }
+    code = run(serving);
+    daemon_ready(code);
+    return code;
+}
+
 int serve_as(const struct command *command, const char *program, int argc,
              char **argv)
 {
+    static struct serving serving;
     struct serve_options options = {
-        .soap = "127.0.0.1:40001",
-        .transfer = "0.0.0.0:33001",
+        .program = program,
         .no_daemon = strcmp(program, "asperacentral") != 0,
     };
     const struct option_row rows[] = {
@@ -282,8 +494,6 @@ int serve_as(const struct command *command, const char *program, int argc,
         {"-L", OPTION_TAIL, &options.log},
         {0},
     };
-    struct central_config config = {0};
-    char paths[4][PATH_MAX];
 
     harden_process();
     int others = options_read(command, argc, argv, rows);
@@ -295,32 +505,9 @@ int serve_as(const struct command *command, const char *program, int argc,
         strcmp(options.log, "-") == 0)
         return usage_error(command, "-L- logs to this terminal: add "
                                     "--no-daemon, or name a folder");
-    int code = check_options(&options);
-    if (code != EXIT_DONE)
-        return code;
-    if ((code = read_address("--soap", options.soap, &config.soap_listen)) ||
-        (code = read_address("--transfer", options.transfer,
-                             &config.transfer_listen)))
-        return code;
-    options.state = absolute(options.state, paths[0]);
-    options.docroot = absolute(options.docroot, paths[1]);
-    options.pid_file = absolute(options.pid_file, paths[2]);
-    if (options.log != NULL && strcmp(options.log, "-") != 0)
-        options.log = absolute(options.log, paths[3]);
-    config.state_dir = options.state;
-    config.docroot = options.docroot;
-    config.insecure_soap = options.insecure_soap;
-
-    if (!options.no_daemon) {
-        int result = daemon_start();
-        if (result != 0) {
-            say("cannot go to the background: %s", strerror(-result));
-            return EXIT_FAILED;
-        }
-    }
-    code = run(&options, &config, program);
-    daemon_ready(code);
-    return code;
+    make_absolute(&options);
+    serving.options = &options;
+    return start(&serving);
 }
 
 int command_serve(const struct command *command, int argc, char **argv)

@@ -1,7 +1,9 @@
 #include "net/http_server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -215,6 +217,13 @@ int http_server_open(struct http_server *server, struct loop *loop,
 close_fd:
     close(fd);
     return ret;
+}
+
+void http_server_set_backlog(struct http_server *server, uint32_t count)
+{
+    int result = listen(server->fd, count < INT_MAX ? (int)count : INT_MAX);
+
+    CHECK(result == 0); /* it listens already */
 }
 
 static void stop_conns(struct http_server *server, bool is_abort)

@@ -140,6 +140,8 @@ MUST_USE int http_server_open(struct http_server *server, struct loop *loop,
                               const struct http_server_handler *handler,
                               void *owner,
                               const struct http_server_limits *limits);
+/* Connections that the kernel holds until they are accepted. */
+void http_server_set_backlog(struct http_server *server, uint32_t count);
 
 /* Ends it in an orderly way: no connection is accepted any more, requests that
  * are being handled get their answer, everything else is closed; then

@@ -129,6 +129,15 @@ cancel_writer:
 int store_open(struct store **store, struct loop *loop, const char *path,
                char message[STORE_MESSAGE_BYTES])
 {
+    const struct store_options usual = {0};
+
+    return store_open_with(store, loop, path, &usual, message);
+}
+
+int store_open_with(struct store **store, struct loop *loop, const char *path,
+                    const struct store_options *options,
+                    char message[STORE_MESSAGE_BYTES])
+{
     struct store *opened = calloc(1, sizeof *opened);
     CHECK(opened != NULL);
     opened->path = strdup(path);
@@ -141,6 +150,9 @@ int store_open(struct store **store, struct loop *loop, const char *path,
     ret = writer_open(&opened->writer, path, message);
     if (ret != 0)
         goto close_lock;
+    ret = writer_set_up(&opened->writer, options, message);
+    if (ret != 0)
+        goto close_writer;
     ret = store_reader_open(&opened->reader, path, message);
     if (ret != 0)
         goto close_writer;

@@ -47,12 +47,28 @@ struct store_batch;
 
 /* ---- life ---- */
 
+enum store_sync {
+    STORE_SYNC_FULL,   /* what is told to be stored is on the disk */
+    STORE_SYNC_NORMAL, /* a loss of power may take the last commits along */
+    STORE_SYNC_OFF,    /* and damage the file */
+};
+
+struct store_options {
+    enum store_sync sync;
+    bool compacts; /* gives free pages back to the disk, which takes a while */
+};
+
 /* Opens the file at `path`, makes or migrates its tables, and starts both
  * threads.  On failure returns -errno and writes the reason for a person into
  * `message`: -EPROTO for a file of a newer version, -ENOTUNIQ when another
  * server has it open, else what the system said. */
 MUST_USE int store_open(struct store **store, struct loop *loop,
                         const char *path, char message[STORE_MESSAGE_BYTES]);
+/* The same, with other options than all zero. */
+MUST_USE int store_open_with(struct store **store, struct loop *loop,
+                             const char *path,
+                             const struct store_options *options,
+                             char message[STORE_MESSAGE_BYTES]);
 
 /* Commits what was handed over, answers what was asked, stops the threads,
  * frees the store, and then calls `closed` on the loop. */

@@ -188,6 +188,24 @@ close_database:
     return ret;
 }
 
+int writer_set_up(struct writer *writer, const struct store_options *options,
+                  char message[STORE_MESSAGE_BYTES])
+{
+    static const char *const syncs[] = {
+        [STORE_SYNC_FULL] = "PRAGMA synchronous = FULL",
+        [STORE_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
+        [STORE_SYNC_OFF] = "PRAGMA synchronous = OFF",
+    };
+
+    int code = database_run(&writer->database, syncs[options->sync]);
+    if (code == SQLITE_OK && options->compacts)
+        code = database_run(&writer->database, "VACUUM");
+    if (code != SQLITE_OK)
+        snprintf(message, STORE_MESSAGE_BYTES, "%s",
+                 sqlite3_errmsg(writer->database.handle));
+    return database_error(&writer->database, code);
+}
+
 void writer_close(struct writer *writer)
 {
     reserve_close(&writer->reserve);

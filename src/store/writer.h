@@ -50,6 +50,10 @@ struct writer {
 /* Opens the file at `path`, without starting the thread.  See store_open(). */
 MUST_USE int writer_open(struct writer *writer, const char *path,
                          char message[STORE_MESSAGE_BYTES]);
+/* Before the thread runs and anybody reads. */
+MUST_USE int writer_set_up(struct writer *writer,
+                           const struct store_options *options,
+                           char message[STORE_MESSAGE_BYTES]);
 void writer_close(struct writer *writer);
 
 /* Commits what is in `items`, a list of batches: the lane's work. */

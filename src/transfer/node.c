@@ -218,6 +218,28 @@ free_node:
     return ret;
 }
 
+void transfer_node_change(struct transfer_node *node,
+                          const struct transfer_node_config *config)
+{
+    struct transfer_node_config *ours = &node->config;
+
+    ours->allow_plain = config->allow_plain;
+    ours->sessions_max = config->sessions_max;
+    ours->control_timeout_ms = config->control_timeout_ms;
+    ours->datagram_timeout_ms = config->datagram_timeout_ms;
+    ours->stall_timeout_ms = config->stall_timeout_ms;
+    ours->lost_timeout_ms = config->lost_timeout_ms;
+    ours->in = config->in;
+    ours->out = config->out;
+    set_defaults(node);
+}
+
+const struct transfer_rules *node_rules(const struct transfer_node *node,
+                                        bool is_sender)
+{
+    return is_sender ? &node->config.out : &node->config.in;
+}
+
 struct address transfer_node_address(const struct transfer_node *node)
 {
     return node->listener != NULL ? node->listen_address : node->udp_address;

@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "fasp/error.h"
+#include "transfer/rules.h"
 
 struct loop;
 struct identity;
@@ -189,6 +190,8 @@ struct transfer_user {
     struct text docroot;
     struct text password_hash;
     struct text public_keys; /* lines of an authorized_keys file */
+    bool no_pull;            /* may not fetch files: 34 */
+    bool no_push;            /* may not send files: 34 */
 };
 
 enum transfer_change {
@@ -229,11 +232,17 @@ struct transfer_node_config {
     uint32_t datagram_timeout_ms; /* no first datagram: 0 = 15000 */
     uint32_t stall_timeout_ms;    /* no progress: 0 = 60000 */
     uint32_t lost_timeout_ms;     /* peer silent: 0 = 60000 */
+    struct transfer_rules in;     /* of files that come to this node */
+    struct transfer_rules out;
 };
 
 /* Opens the sockets.  Returns 0, or -errno with nothing held. */
 int transfer_node_open(struct transfer_node **node,
                        const struct transfer_node_config *config);
+/* Takes time-outs, rules, sessions_max and allow_plain from `config`, and
+ * nothing else of it: for sessions that begin, and for changes of rates. */
+void transfer_node_change(struct transfer_node *node,
+                          const struct transfer_node_config *config);
 /* The address with the port that was taken. */
 struct address transfer_node_address(const struct transfer_node *node);
 /* Names another UDP port than its own to clients: for tests of a path that

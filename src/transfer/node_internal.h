@@ -50,6 +50,10 @@ struct transfer_node {
     void *stopped_owner;
 };
 
+/* What this node allows sessions that send files, or receive them. */
+const struct transfer_rules *node_rules(const struct transfer_node *node,
+                                        bool is_sender);
+
 /* A connection id for the session, not 0; 0 when there is none left. */
 uint32_t node_take_slot(struct transfer_node *node,
                         struct transfer_session *session);

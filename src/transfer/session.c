@@ -372,9 +372,11 @@ void session_take_rates(struct transfer_session *session,
     bool was_paused = session->is_paused;
 
     session->params.rates = *rates;
+    transfer_rules_apply(node_rules(session->node, session->is_sender),
+                         &session->params.rates);
     session->is_paused = paused;
     if (session->sender != NULL) {
-        struct fasp_rates fasp = session_fasp_rates(rates);
+        struct fasp_rates fasp = session_fasp_rates(&session->params.rates);
         if (!paused && !fasp_sender_set_rates(session->sender, &fasp, now_ns))
             session_fail(session, FASP_ERROR_USAGE,
                          "the rate policy is not built");

@@ -123,6 +123,7 @@ static void take_hello(struct transfer_session *session,
     session->peer_connection_id = hello->connection_id;
 
     const char *missing = not_built(hello, &params->rates);
+    transfer_rules_apply(node_rules(node, session->is_sender), &params->rates);
     if (missing != NULL) {
         snprintf(text, sizeof text, "not built yet: %s", missing);
         session_fail(session, FASP_ERROR_USAGE, text);
@@ -173,6 +174,8 @@ void transfer_login_answer(struct transfer_login *login,
         session->account.docroot = text_copy(arena, user->docroot);
         session->account.password_hash = text_copy(arena, user->password_hash);
         session->account.public_keys = text_copy(arena, user->public_keys);
+        session->account.no_pull = user->no_pull;
+        session->account.no_push = user->no_push;
     }
     session_move(session, SESSION_CHECKING);
     session_kick(session);
@@ -296,6 +299,12 @@ enum step session_step_checking(struct transfer_session *session)
     wipe_auth(session);
     if (session->auth_error != FASP_ERROR_NONE) {
         refuse_login(session);
+    } else if (session->is_sender ? session->account.no_pull
+                                  : session->account.no_push) {
+        session_fail(session, FASP_ERROR_NOT_AUTHORISED,
+                     session->is_sender
+                         ? "this user may not fetch files from here"
+                         : "this user may not send files here");
     } else {
         session->docroot = session->account.docroot;
         session_move(session, SESSION_ADMITTING);

@@ -137,6 +137,10 @@ static void take_rates(struct transfer_session *session,
                      "the peer asked for rates that cannot be");
     else
         session_take_rates(session, &rates);
+    /* Our rules may have made less of them; the other end is to know. */
+    if (transfer_rules_apply(node_rules(session->node, session->is_sender),
+                             &rates))
+        session_say_rates(session);
 }
 
 /* What may be said while files move. */

@@ -68,6 +68,7 @@ struct transfer_session *transfer_start(struct transfer_node *node,
         return session;
     }
     struct transfer_params *ours = &session->params;
+    transfer_rules_apply(node_rules(node, session->is_sender), &ours->rates);
     struct fasp_rates rates = session_fasp_rates(&ours->rates);
     choose_methods(ours);
     session->docroot = ours->local_docroot;
