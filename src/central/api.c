@@ -99,6 +99,12 @@ void api_fault_typed(struct api_call *call, enum soap_detail detail,
     api_fault(call, &fault);
 }
 
+bool api_may_use(const struct api_call *call, const char *owner)
+{
+    return text_is_absent(call->user) ||
+           (owner != NULL && text_is(call->user, owner));
+}
+
 void api_fault_server(struct api_call *call)
 {
     struct soap_fault fault = {

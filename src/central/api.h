@@ -38,6 +38,7 @@ struct api_call {
     enum soap_operation operation;
     const void *request; /* the operation's request struct, in `arena` */
     struct address peer;
+    struct text user; /* who logged in; absent where nobody has to */
 };
 
 typedef void (*api_handler_fn)(struct api_call *call);
@@ -56,6 +57,10 @@ void api_fault_typed(struct api_call *call, enum soap_detail detail,
 void api_fault_not_built(struct api_call *call, const char *what);
 /* Ends the call with a Server (Receiver) fault that shows nothing inside. */
 void api_fault_server(struct api_call *call);
+
+/* Whether the caller may use what belongs to `owner` (NULL or empty: to
+ * nobody).  Where nobody logs in, everybody may use everything. */
+bool api_may_use(const struct api_call *call, const char *owner);
 
 /* The handler of an operation; never NULL (those that are not there answer
  * that they are not built yet). */

@@ -200,7 +200,9 @@ static struct resource *list(struct api_call *call, enum store_kind kind,
     for (struct subscription *each = subs->first; each && all;
          each = each->next) {
         struct store_subscription row;
-        if (each->interest.kind != kind || each->state >= SUBSCRIPTION_CLOSING)
+        if (each->interest.kind != kind ||
+            each->state >= SUBSCRIPTION_CLOSING ||
+            !api_may_use(call, each->owner_name))
             continue;
         subscription_row(each, &row);
         all[(*count)++] = describe(call, &row);

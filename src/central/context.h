@@ -18,6 +18,7 @@
 #include "central/service.h"
 #include "central/sessions.h"
 #include "central/state_folder.h"
+#include "central/login.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
@@ -44,6 +45,9 @@ struct central {
     char known_hosts[PATH_MAX];
     char keys_dir[PATH_MAX];
     bool soap_is_loopback;
+    bool soap_needs_login;
+    struct tls_context *soap_tls; /* NULL: clear */
+    struct logins logins;
 
     struct state_folder folder;
     char fingerprint[CENTRAL_FINGERPRINT_BYTES];

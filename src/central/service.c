@@ -31,6 +31,8 @@ struct service_call {
     struct service_call *next;      /* kept */
     struct http_exchange *exchange; /* NULL: the client has left */
     enum call_state state;
+    enum login_result login; /* LOGIN_LATER: it must wait, client or not */
+    bool request_ended;      /* while it waited */
     struct arena arena;
     struct soap_reader reader;
     struct text_builder body; /* of the answer */
@@ -173,7 +175,7 @@ static void respond_wsdl(struct central *central,
                          struct http_exchange *exchange,
                          enum soap_service service)
 {
-    char origin[sizeof "http://" + HTTP_HOST_BYTES_MAX + 8];
+    char origin[sizeof "https://" + HTTP_HOST_BYTES_MAX + 8];
     char address[ADDRESS_TEXT_BYTES];
     struct text host = exchange->head->host;
     struct text_builder body = {0};
@@ -186,7 +188,8 @@ static void respond_wsdl(struct central *central,
         address_format(&central->server.address, address);
         host = text_of(address);
     }
-    snprintf(origin, sizeof origin, "http://%.*s", (int)host.size_bytes,
+    snprintf(origin, sizeof origin, "%s://%.*s",
+             central->soap_tls != NULL ? "https" : "http", (int)host.size_bytes,
              host.data);
     soap_write_wsdl(&body, service, text_of(origin));
     http_exchange_respond_with(exchange, &response, &body);
@@ -243,6 +246,90 @@ static bool media_type_is_soap(const struct http_head *head,
     return soap_media_type_parse(text_of(value), charset);
 }
 
+/* ---- who calls ---- */
+
+/* RFC 7617 section 2.1. */
+#define CHALLENGE "Basic realm=\"ferry\", charset=\"UTF-8\""
+
+static void end_call(struct service_call *call);
+
+static void log_refused(const struct address *peer)
+{
+    char text[ADDRESS_TEXT_BYTES];
+
+    address_format_ip(peer, text);
+    LOG(soap_login_refused, text);
+}
+
+static void login_done(void *user, enum login_result result, const char *name)
+{
+    struct service_call *call = user;
+
+    call->login = result;
+    if (call->exchange == NULL) {
+        give_call(call);
+        return;
+    }
+    if (result == LOGIN_RIGHT)
+        call->api.user = text_copy(&call->arena, text_of(name));
+    if (call->request_ended)
+        end_call(call);
+}
+
+/* 0, or the status to refuse the request with.  Descriptions are for all, or
+ * no tool could read them. */
+static uint16_t log_in(struct service_call *call, const struct http_head *head)
+{
+    struct central *central = call->api.central;
+    const char *name = NULL;
+
+    call->login = LOGIN_RIGHT;
+    call->request_ended = false;
+    if (!central->soap_needs_login)
+        return 0;
+    call->login = login_check(&central->logins, head->authorization, &name,
+                              call, login_done);
+    switch (call->login) {
+    case LOGIN_RIGHT:
+        call->api.user = text_copy(&call->arena, text_of(name));
+        return 0;
+    case LOGIN_LATER:
+        return 0;
+    case LOGIN_WRONG:
+        log_refused(&call->exchange->peer);
+        return 401;
+    case LOGIN_BUSY:
+        return 503;
+    }
+    NEVER("a login has no result");
+}
+
+static const char *refusal_text(uint16_t status);
+
+/* The password was looked at while the request came. */
+static void refuse_login(struct service_call *call)
+{
+    bool is_wrong = call->login == LOGIN_WRONG;
+    struct http_response response = {
+        .status = is_wrong ? 401 : 503,
+        .content_type = soap_version_media_type(call->reader.version),
+        .authenticate = is_wrong ? CHALLENGE : NULL,
+    };
+    struct soap_fault fault = {
+        .code = is_wrong ? SOAP_FAULT_CLIENT : SOAP_FAULT_SERVER,
+        .text = text_of(refusal_text(response.status)),
+    };
+
+    if (is_wrong)
+        log_refused(&call->exchange->peer);
+    text_builder_reset(&call->body);
+    soap_write_fault(&call->body, call->reader.version, &fault);
+    response.body = text_built(&call->body);
+    http_exchange_respond(call->exchange, &response);
+    text_builder_reset(&call->body);
+    give_call(call);
+}
+
 static uint16_t begin_call(struct central *central,
                            struct http_exchange *exchange,
                            const struct http_head *head)
@@ -264,8 +351,12 @@ static uint16_t begin_call(struct central *central,
     };
     soap_reader_start(&call->reader, &call->arena, SOAP_READ_REQUEST, charset,
                       NULL);
-    exchange->user = call;
-    return 0;
+    uint16_t refused = log_in(call, head);
+    if (refused != 0)
+        give_call(call);
+    else
+        exchange->user = call;
+    return refused;
 }
 
 static uint16_t on_head(void *owner, struct http_exchange *exchange,
@@ -300,7 +391,8 @@ static void on_body(void *owner, struct http_exchange *exchange,
     if (call == NULL)
         return; /* a GET with a body: it means nothing */
     soap_reader_feed(&call->reader, (const char *)data, size_bytes, false);
-    if (call->reader.result != SOAP_READER_REFUSED)
+    if (call->reader.result != SOAP_READER_REFUSED ||
+        call->login != LOGIN_RIGHT)
         return;
     if (head->content_length_known &&
         head->content_length <= SMALL_REQUEST_BYTES)
@@ -324,6 +416,13 @@ static void end_call(struct service_call *call)
 {
     struct soap_reader *reader = &call->reader;
 
+    call->request_ended = true;
+    if (call->login == LOGIN_LATER)
+        return;
+    if (call->login != LOGIN_RIGHT) {
+        refuse_login(call);
+        return;
+    }
     soap_reader_feed(reader, "", 0, true);
     if (reader->result == SOAP_READER_REFUSED) {
         api_fault(&call->api, &reader->fault);
@@ -357,7 +456,7 @@ static void on_gone(void *owner, struct http_exchange *exchange)
     if (call == NULL)
         return;
     call->exchange = NULL;
-    if (call->state == CALL_READING)
+    if (call->state == CALL_READING && call->login != LOGIN_LATER)
         give_call(call);
 }
 
@@ -366,6 +465,10 @@ static void on_gone(void *owner, struct http_exchange *exchange)
 static const char *refusal_text(uint16_t status)
 {
     switch (status) {
+    case 401:
+        return "Expected a user's name and password, by HTTP Basic.";
+    case 503:
+        return "The server has too much to do; try again.";
     case 404:
         return "There is no service at this path; / lists them.";
     case 405:
@@ -392,6 +495,8 @@ static void on_refused(void *owner, struct http_exchange *exchange,
     (void)owner;
     if (text != NULL)
         fault.text = text_of(text);
+    if (response->status == 401)
+        response->authenticate = CHALLENGE;
     if (head != NULL && response->status == 405)
         response->allow =
             route_of(head, &service) == ROUTE_NOT_GET ? "POST" : "GET, HEAD";

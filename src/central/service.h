@@ -17,7 +17,8 @@
  *
  * What HTTP status it becomes:
  *     answer 200; Fault 500 (a Sender's in SOAP 1.2: 400); unknown path 404;
- *     method 405 with Allow; media type 415; all with a Fault as their body
+ *     method 405 with Allow; media type 415; no login where one is needed 401;
+ *     all with a Fault as their body
  */
 #ifndef CENTRAL_SERVICE_H
 #define CENTRAL_SERVICE_H

@@ -12,6 +12,8 @@
 #include "base/check.h"
 #include "base/state.h"
 #include "central/context.h"
+#include "central/soap_listener.h"
+#include "central/job_steps.h"
 #include "central/subscriptions.h"
 #include "central/upkeep.h"
 #include "transfer/node.h"
@@ -87,6 +89,7 @@ static void server_stopped(struct http_server *server)
     struct central *central = OWNER_OF(server, struct central, server);
 
     central->server_stopped = true;
+    soap_listener_close(central);
     central_go_on_stopping(central);
 }
 

@@ -130,7 +130,10 @@ struct subscription *subscribe_find(struct api_call *call, struct text id)
     struct subscription *found =
         subscriptions_find(call->central->subscriptions, uuid);
     /* One whose end is on its way to the disk is not brought to life again. */
-    return found != NULL && !found->latest.ends ? found : NULL;
+    return found != NULL && !found->latest.ends &&
+                   api_may_use(call, found->owner_name)
+               ? found
+               : NULL;
 }
 
 static struct subscription *find(struct api_call *call,
@@ -219,6 +222,8 @@ static struct text caller_of(struct api_call *call)
 {
     char text[ADDRESS_TEXT_BYTES];
 
+    if (!text_is_absent(call->user))
+        return call->user;
     address_format_ip(&call->peer, text);
     return text_copy(call->arena, text_of(text));
 }
@@ -272,6 +277,7 @@ static void fill_row(struct api_call *call, const struct subscribe_request *in,
     row->observer_action = text_copy(call->arena, in->observer.action);
     row->ender_url = text_copy(call->arena, in->ender.address);
     row->ender_action = text_copy(call->arena, in->ender.action);
+    row->owner = call->user;
     row->created_us = now_us;
     row->expires_us =
         now_us +

@@ -18,9 +18,16 @@
     "TLS13-AES128-GCM-SHA256:TLS13-CHACHA20-POLY1305-SHA256:" \
     "TLS13-AES256-GCM-SHA384"
 
+/* Of TLS 1.2: ephemeral keys, AEAD. */
+#define SUITES_HTTPS                                                    \
+    SUITES ":ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256" \
+           ":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305" \
+           ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+
 struct tls_context {
     WOLFSSL_CTX *library;
     bool is_server;
+    bool is_https;
 };
 
 struct tls_session {
@@ -125,7 +132,7 @@ static struct tls_context *open_context(WOLFSSL_METHOD *method, bool is_server)
         free(context);
         return NULL;
     }
-    *context = (struct tls_context){library, is_server};
+    *context = (struct tls_context){.library = library, .is_server = is_server};
     wolfSSL_SetIORecv(library, take_fed);
     wolfSSL_SetIOSend(library, add_output);
     /* No chain is checked; the signature with the certificate's key is, in
@@ -163,6 +170,34 @@ struct tls_context *tls_context_open_client(void)
 {
     library_start();
     return open_context(wolfTLSv1_3_client_method(), false);
+}
+
+struct tls_context *tls_context_open_https(struct text certificates,
+                                           struct text key)
+{
+    library_start();
+    struct tls_context *context =
+        open_context(wolfSSLv23_server_method(), true);
+
+    if (context == NULL)
+        return NULL;
+    WOLFSSL_CTX *library = context->library;
+    context->is_https = true;
+    CHECK(wolfSSL_CTX_SetMinVersion(library, WOLFSSL_TLSV1_2) ==
+          WOLFSSL_SUCCESS);
+    CHECK(wolfSSL_CTX_set_cipher_list(library, SUITES_HTTPS) ==
+          WOLFSSL_SUCCESS);
+    if (wolfSSL_CTX_use_certificate_chain_buffer(
+            library, (const unsigned char *)certificates.data,
+            certificates.size_bytes) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_use_PrivateKey_buffer(
+            library, (const unsigned char *)key.data, key.size_bytes,
+            WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_check_private_key(library) != WOLFSSL_SUCCESS) {
+        tls_context_close(context);
+        return NULL;
+    }
+    return context;
 }
 
 void tls_context_close(struct tls_context *context)
@@ -283,7 +318,13 @@ struct tls_session *tls_session_open(struct tls_context *context,
     };
     wolfSSL_SetIOReadCtx(library, session);
     wolfSSL_SetIOWriteCtx(library, session);
-    wolfSSL_KeepArrays(library); /* they hold the exporter's secret */
+    /* RFC 7301 section 3.2: no protocol in common ends the handshake. */
+    if (context->is_https)
+        CHECK(wolfSSL_UseALPN(library, (char *)"http/1.1", 8,
+                              WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
+              WOLFSSL_SUCCESS);
+    else
+        wolfSSL_KeepArrays(library); /* they hold the exporter's secret */
     if (!session->is_server)
         shake_hands(session);
     return session;

@@ -1,4 +1,4 @@
-/* A TLS 1.3 session as bytes in and bytes out.
+/* A TLS session as bytes in and bytes out: 1.3, and 1.2 with HTTPS clients.
  *
  * Knows: the protocol, through wolfSSL; one identity on the server's side.
  * Must not know: sockets, time, addresses, whom to trust.
@@ -25,7 +25,8 @@
  * (16 KiB) while one is incomplete, and at most `output_bytes_max` for output.
  *
  * Source: RFC 8446; exporter, its section 7.5.  No tickets, no early data, no
- * client certificates, nothing below 1.3.
+ * client certificates, nothing below 1.3; HTTPS: RFC 5246 too, with ephemeral
+ * keys and AEAD only, without renegotiation.
  */
 #ifndef CRYPTO_TLS_H
 #define CRYPTO_TLS_H
@@ -34,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "crypto/identity.h"
 
 struct tls_context;
@@ -68,6 +70,12 @@ const char *tls_error_text(enum tls_error error);
  * copied. */
 struct tls_context *tls_context_open_server(const struct identity *identity);
 struct tls_context *tls_context_open_client(void);
+/* A server for clients that are no nodes: TLS 1.2 too, ALPN "http/1.1" for
+ * those that ask.  `certificates` is a chain in PEM, the server's own first,
+ * `key` the key of that in PEM; other blocks are passed over.  NULL also when
+ * the two do not belong together.  Its sessions export no keys. */
+struct tls_context *tls_context_open_https(struct text certificates,
+                                           struct text key);
 /* After the last of its sessions. */
 void tls_context_close(struct tls_context *context);
 

@@ -467,7 +467,10 @@ void http_conn_start(struct http_conn *conn, struct http_server *server, int fd,
     if (socket_peer_address(fd, &conn->exchange.peer) < 0)
         conn->exchange.peer = (struct address){0};
     start_idle(conn);
-    if (is_over_limit)
+    if (server->tls != NULL &&
+        !http_transport_use_tls(&conn->transport, server->tls))
+        close_conn(conn);
+    else if (is_over_limit)
         http_conn_refuse(conn, 503, "The server has no room for more.");
     http_conn_run(conn);
 }

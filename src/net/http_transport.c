@@ -3,8 +3,8 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "net/http_tls.h"
 
-static void close_when_idle(struct http_transport *transport);
 
 void http_transport_open(struct http_transport *transport, struct loop *loop,
                          int fd)
@@ -19,7 +19,7 @@ static void http_transport_recv_done(struct loop_op *op, int result)
         OWNER_OF(op, struct http_transport, recv_op);
 
     if (transport->closing)
-        close_when_idle(transport);
+        http_transport_close_when_idle(transport);
     else
         transport->recv_done(transport, result);
 }
@@ -30,7 +30,7 @@ static void http_transport_send_done(struct loop_op *op, int result)
         OWNER_OF(op, struct http_transport, send_op);
 
     if (transport->closing)
-        close_when_idle(transport);
+        http_transport_close_when_idle(transport);
     else
         transport->send_done(transport, result);
 }
@@ -40,6 +40,10 @@ void http_transport_recv(struct http_transport *transport, void *data,
 {
     CHECK(!transport->closing);
     transport->recv_done = done;
+    if (transport->tls != NULL) {
+        http_tls_recv(transport, data, room_bytes);
+        return;
+    }
     loop_recv(transport->loop, &transport->recv_op, transport->fd, data,
               room_bytes, http_transport_recv_done);
 }
@@ -49,12 +53,43 @@ void http_transport_send(struct http_transport *transport, const void *data,
 {
     CHECK(!transport->closing);
     transport->send_done = done;
+    if (transport->tls != NULL) {
+        http_tls_send(transport, data, size_bytes);
+        return;
+    }
     loop_send(transport->loop, &transport->send_op, transport->fd, data,
               size_bytes, http_transport_send_done);
 }
 
+bool http_transport_use_tls(struct http_transport *transport,
+                            struct tls_context *context)
+{
+    transport->tls = http_tls_open(transport, context);
+    return transport->tls != NULL;
+}
+
+bool http_transport_recv_busy(const struct http_transport *transport)
+{
+    if (transport->tls != NULL && !transport->closing)
+        return http_tls_recv_busy(transport->tls);
+    return loop_op_busy(&transport->recv_op);
+}
+
+bool http_transport_send_busy(const struct http_transport *transport)
+{
+    if (transport->closing)
+        return false;
+    if (transport->tls != NULL)
+        return http_tls_send_busy(transport->tls);
+    return loop_op_busy(&transport->send_op);
+}
+
 void http_transport_end(struct http_transport *transport)
 {
+    if (transport->tls != NULL) {
+        http_tls_end(transport);
+        return;
+    }
     /* It fails when the peer has gone, which the next receive tells. */
     (void)shutdown(transport->fd, SHUT_WR);
 }
@@ -66,11 +101,13 @@ static void http_transport_close_done(struct loop_op *op, int result)
 
     (void)result; /* the descriptor is gone whatever close() says */
     transport->fd = -1;
+    http_tls_free(transport->tls);
+    transport->tls = NULL;
     transport->closed(transport);
 }
 
 /* The kernel may write to a buffer until its operation has come back. */
-static void close_when_idle(struct http_transport *transport)
+void http_transport_close_when_idle(struct http_transport *transport)
 {
     if (loop_op_busy(&transport->recv_op) ||
         loop_op_busy(&transport->send_op)) {
@@ -87,7 +124,9 @@ void http_transport_close(struct http_transport *transport,
                           http_transport_closed_fn closed)
 {
     CHECK(!transport->closing);
+    if (transport->tls != NULL)
+        http_tls_stop(transport);
     transport->closing = true;
     transport->closed = closed;
-    close_when_idle(transport);
+    http_transport_close_when_idle(transport);
 }

@@ -1,10 +1,11 @@
-/* A stream of bytes under an HTTP connection: TCP.
+/* A stream of bytes under an HTTP connection: TCP, or TLS over it.
  *
- * Knows: the loop, one descriptor.
+ * Knows: the loop, one descriptor, a TLS session.
  * Must not know: HTTP.
  *
- * This is the seam at which TLS will stand: whoever holds a transport reads
- * and writes clear bytes and does not see what becomes of them.
+ * This is the seam at which TLS stands: whoever holds a transport reads and
+ * writes clear bytes and does not see what becomes of them.  A handshake that
+ * fails is a receive that fails, with -EPROTO.
  *
  * At most one receive and one send are in flight.  Callbacks come from the
  * loop, never from inside these functions.
@@ -15,9 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "io/loop.h"
 
+struct http_tls;
 struct http_transport;
+struct tls_context;
 
 /* `result` is as of the loop's operations: bytes, 0 or -errno. */
 typedef void (*http_transport_fn)(struct http_transport *transport, int result);
@@ -29,6 +33,7 @@ struct http_transport {
     int fd;
     bool closing;
     bool shut; /* both directions, on the way to closed */
+    struct http_tls *tls; /* owned; NULL: the bytes are clear */
     struct loop_op recv_op;
     struct loop_op send_op; /* also closes, at the end */
     http_transport_fn recv_done;
@@ -39,6 +44,10 @@ struct http_transport {
 /* Takes over `fd`, a connected socket. */
 void http_transport_open(struct http_transport *transport, struct loop *loop,
                          int fd);
+/* Before the first receive or send: speaks TLS as a server of `context`, which
+ * stays.  False when there is no memory; then close it. */
+MUST_USE bool http_transport_use_tls(struct http_transport *transport,
+                                     struct tls_context *context);
 
 /* Receives 1 to `room_bytes` bytes; result 0 is the peer's end. */
 void http_transport_recv(struct http_transport *transport, void *data,
@@ -47,17 +56,8 @@ void http_transport_recv(struct http_transport *transport, void *data,
 void http_transport_send(struct http_transport *transport, const void *data,
                          uint32_t size_bytes, http_transport_fn done);
 
-static inline bool
-http_transport_recv_busy(const struct http_transport *transport)
-{
-    return loop_op_busy(&transport->recv_op);
-}
-
-static inline bool
-http_transport_send_busy(const struct http_transport *transport)
-{
-    return !transport->closing && loop_op_busy(&transport->send_op);
-}
+bool http_transport_recv_busy(const struct http_transport *transport);
+bool http_transport_send_busy(const struct http_transport *transport);
 
 /* Tells the peer that no more will be sent; receiving goes on. */
 void http_transport_end(struct http_transport *transport);
