@@ -144,6 +144,16 @@
 /* Writes of one transaction of the store. */
 #define LIMIT_WRITES_TOGETHER 4096u
 
+/* A user's name, as `ferry user` takes it. */
+#define LIMIT_USER_NAME_BYTES 255u
+/* Logins that were right and are not looked at again, for this long: as many
+ * as an organisation has programs, and no longer than an administrator who has
+ * changed a password waits. */
+#define LIMIT_LOGINS_KNOWN 256u
+#define LIMIT_LOGIN_KNOWN_S 60u
+/* Passwords that wait to be looked at: 5 s for the last one. */
+#define LIMIT_LOGINS_CHECKING 64u
+
 /* ---- store ---- */
 
 /* One commit never makes the others wait for more than some 100 ms. */

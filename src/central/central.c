@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "central/context.h"
+#include "central/soap_listener.h"
 #include "central/job_steps.h"
 #include "central/reports.h"
 #include "central/subscriptions.h"
@@ -45,25 +46,6 @@ static int check_docroot(const char *docroot, char found[PATH_MAX],
         return bad_config(error, "the docroot %s is no folder", docroot);
     if (realpath(docroot, found) == NULL)
         return bad_config(error, "the docroot %s cannot be opened", docroot);
-    return 0;
-}
-
-static int check_soap_address(struct central *central, char *error)
-{
-    const struct address *listen = &central->config.soap_listen;
-    char text[ADDRESS_TEXT_BYTES];
-
-    central->soap_is_loopback = address_is_loopback(listen);
-    if (central->soap_is_loopback)
-        return 0;
-    address_format(listen, text);
-    if (!central->config.insecure_soap)
-        return bad_config(error,
-                          "SOAP at %s would be open to other machines, and "
-                          "TLS with passwords is not built yet: listen on "
-                          "127.0.0.1, or say --insecure-soap",
-                          text);
-    LOG(soap_insecure, text);
     return 0;
 }
 
@@ -105,9 +87,8 @@ static int check_config(struct central *central, char *error)
     if (config->state_dir == NULL || config->state_dir[0] == '\0')
         return bad_config(error, "no state folder is given%s: say --state DIR",
                           "");
+    central->soap_is_loopback = address_is_loopback(&config->soap_listen);
     int ret = check_docroot(config->docroot, central->docroot, error);
-    if (ret == 0)
-        ret = check_soap_address(central, error);
     if (ret == 0)
         ret = set_path(central->state_dir, config->state_dir, "", error);
     if (ret == 0)
@@ -159,21 +140,6 @@ static int open_node(struct central *central, char *error)
         address_format(&config->transfer_listen, text);
         snprintf(error, CENTRAL_ERROR_BYTES,
                  "transfers cannot listen at %s: %s", text, strerror(-ret));
-    }
-    return ret;
-}
-
-static int open_server(struct central *central, char *error)
-{
-    const struct address *listen = &central->config.soap_listen;
-    char text[ADDRESS_TEXT_BYTES];
-
-    int ret = http_server_open(&central->server, central->loop, listen,
-                               &service_handler, central, NULL);
-    if (ret != 0) {
-        address_format(listen, text);
-        snprintf(error, CENTRAL_ERROR_BYTES, "SOAP cannot listen at %s: %s",
-                 text, strerror(-ret));
     }
     return ret;
 }
@@ -302,7 +268,7 @@ static int open_parts(struct central *central, char *error)
     if (ret != 0)
         goto close_store;
     service_init(&central->service, central);
-    ret = open_server(central, error);
+    ret = soap_listener_open(central, error);
     if (ret != 0)
         goto close_node;
     if (central->config.backlog != 0)
@@ -408,6 +374,11 @@ bool central_change(struct central *central,
 struct address central_soap_address(const struct central *central)
 {
     return central->server.address;
+}
+
+const char *central_soap_scheme(const struct central *central)
+{
+    return central->soap_tls != NULL ? "https" : "http";
 }
 
 struct address central_transfer_address(const struct central *central)

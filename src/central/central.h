@@ -40,6 +40,10 @@ struct central_config {
     struct address soap_listen;     /* port 0 = a free one */
     struct address transfer_listen; /* TCP and UDP; port 0 = a free one */
     bool insecure_soap; /* listen beyond loopback without TLS and password */
+    /* PEM files: a chain, and its key (NULL: in the same file).  Without them
+     * SOAP beyond loopback shows this node's own certificate. */
+    const char *soap_certificate;
+    const char *soap_key;
 
     /* 0 = the default in brackets. */
     uint32_t sessions_running_max;     /* [100] of jobs, at once */
@@ -86,6 +90,8 @@ bool central_change(struct central *central,
 /* The addresses with the ports that were taken. */
 struct address central_soap_address(const struct central *central);
 struct address central_transfer_address(const struct central *central);
+/* "http" or "https". */
+const char *central_soap_scheme(const struct central *central);
 /* "SHA256:..." of this node's key. */
 const char *central_fingerprint(const struct central *central);
 

@@ -11,7 +11,8 @@
 const struct command commands[] = {
     {"serve", command_serve,
      "[--state DIR] [--docroot DIR] [--soap ADDRESS:PORT]\n"
-     "        [--transfer ADDRESS:PORT] [--config FILE] [--insecure-soap]\n"
+     "        [--transfer ADDRESS:PORT] [--config FILE]\n"
+     "        [--soap-cert PEM [--soap-key PEM]] [--insecure-soap]\n"
      "        [--no-daemon] [--pid-file FILE] [-D|-DD|-DDD] [-L-|-L DIR]",
      "run the server: SOAP services and transfers"},
     {"user", command_user,

@@ -43,6 +43,8 @@ struct serve_options {
     const char *program;
     uint32_t debug;
     bool insecure_soap;
+    const char *soap_cert;
+    const char *soap_key;
     bool no_daemon;
 };
 
@@ -146,6 +148,10 @@ static int add_flags(const struct serve_options *options,
         config->docroot = options->docroot;
     if (options->insecure_soap)
         config->insecure_soap = true;
+    if (options->soap_cert != NULL)
+        config->soap_certificate = options->soap_cert;
+    if (options->soap_key != NULL)
+        config->soap_key = options->soap_key;
     if (options->soap != NULL)
         code = read_address("--soap", options->soap, &config->soap_listen);
     if (code == EXIT_DONE && options->transfer != NULL)
@@ -387,8 +393,8 @@ static void announce(struct serving *serving)
     address_format(&address, transfer);
     const char *fingerprint = central_fingerprint(serving->central);
     LOG(server_ready, soap, transfer, fingerprint);
-    snprintf(line, sizeof line, "ready soap=http://%s transfer=%s fingerprint=%s",
-             soap, transfer, fingerprint);
+    snprintf(line, sizeof line, "ready soap=%s://%s transfer=%s fingerprint=%s",
+             central_soap_scheme(serving->central), soap, transfer, fingerprint);
     puts(line);
     fflush(stdout);
     notify_ready(line);
@@ -440,12 +446,14 @@ static int run(struct serving *serving)
 /* The background's folder is "/". */
 static void make_absolute(struct serve_options *options)
 {
-    static char paths[5][PATH_MAX];
+    static char paths[7][PATH_MAX];
 
     options->state = absolute(options->state, paths[0]);
     options->docroot = absolute(options->docroot, paths[1]);
     options->pid_file = absolute(options->pid_file, paths[2]);
     options->config = absolute(options->config, paths[3]);
+    options->soap_cert = absolute(options->soap_cert, paths[5]);
+    options->soap_key = absolute(options->soap_key, paths[6]);
     if (options->log != NULL && strcmp(options->log, "-") != 0)
         options->log = absolute(options->log, paths[4]);
 }
@@ -489,6 +497,8 @@ int serve_as(const struct command *command, const char *program, int argc,
         {"--config", OPTION_TEXT, &options.config},
         {"--pid-file", OPTION_TEXT, &options.pid_file},
         {"--insecure-soap", OPTION_FLAG, &options.insecure_soap},
+        {"--soap-cert", OPTION_TEXT, &options.soap_cert},
+        {"--soap-key", OPTION_TEXT, &options.soap_key},
         {"--no-daemon", OPTION_FLAG, &options.no_daemon},
         {"-D", OPTION_LEVEL, &options.debug},
         {"-L", OPTION_TAIL, &options.log},

@@ -234,6 +234,13 @@ static void stop_conns(struct http_server *server, bool is_abort)
         http_conn_stop(conn, is_abort);
 }
 
+void http_server_use_tls(struct http_server *server,
+                         struct tls_context *context)
+{
+    CHECK(server->connection_count == 0);
+    server->tls = context;
+}
+
 void http_server_stop(struct http_server *server, http_server_fn stopped)
 {
     CHECK(!server->stopping);

@@ -45,6 +45,7 @@
 struct http_buffer;
 struct http_conn;
 struct http_server;
+struct tls_context;
 
 /* One request and its answer.  It belongs to the server: valid from head()
  * until http_exchange_respond() or gone(). */
@@ -115,6 +116,7 @@ struct http_server {
     const struct http_server_handler *handler;
     void *owner;
     struct http_server_limits limits;
+    struct tls_context *tls; /* borrowed; NULL: clear */
     int fd;
     struct loop_op accept_op;
     struct loop_op close_op;
@@ -142,6 +144,11 @@ MUST_USE int http_server_open(struct http_server *server, struct loop *loop,
                               const struct http_server_limits *limits);
 /* Connections that the kernel holds until they are accepted. */
 void http_server_set_backlog(struct http_server *server, uint32_t count);
+
+/* Right after opening: every connection speaks TLS of `context`, which must
+ * outlive the server. */
+void http_server_use_tls(struct http_server *server,
+                         struct tls_context *context);
 
 /* Ends it in an orderly way: no connection is accepted any more, requests that
  * are being handled get their answer, everything else is closed; then
