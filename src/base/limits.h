@@ -65,6 +65,18 @@
 /* A hidden file that nobody locks and nobody wrote to for so long is what a
  * crash left: a session writes to each of its files more often. */
 #define LIMIT_HIDDEN_IDLE_S 60
+/* Smaller files are not worth a side file: to send one again takes a moment. */
+#define LIMIT_RESUME_FILE_BYTES (1u << 20)
+/* What a crash of the machine can cost of a partial file. */
+#define LIMIT_RESUME_UNSYNCED_BYTES (UINT64_C(256) << 20)
+/* Partial files of a session at once, two descriptors each; and the memory of
+ * their blocks: 24 bytes for each MiB, and at most 384 KiB a file. */
+#define LIMIT_RESUMABLE_FILES 64u
+#define LIMIT_RESUME_MEMORY_BYTES (16u << 20)
+/* Pieces of files that a session has asked the sender about and not heard of:
+ * as much as a session holds of data, or many small files in a round trip. */
+#define LIMIT_CHECKS_ITEMS 1024u
+#define LIMIT_CHECKS_BYTES (UINT64_C(64) << 20)
 /* Partial files wait so long to be finished: a long weekend and some. */
 #define LIMIT_PARTIAL_KEPT_S (7 * 86400)
 

@@ -35,8 +35,7 @@ static uint16_t control_port(const struct order *order)
     return (uint16_t)order->remote_port;
 }
 
-static struct transfer_rates rates_of(const struct central *central,
-                                      const struct order *order)
+static struct transfer_rates rates_of(const struct order *order)
 {
     uint32_t cap = (uint32_t)order->bandwidth_cap;
     struct transfer_rates rates = {
@@ -45,8 +44,6 @@ static struct transfer_rates rates_of(const struct central *central,
         .cap_kbps = cap >= SESSION_NO_CAP_KBPS ? 0 : cap,
     };
 
-    if (!order->has_target_rate)
-        rates.target_kbps = central->config.default_target_rate_kbps;
     switch ((enum order_POLICY)order->policy) {
     case ORDER_POLICY_FIXED:
         rates.policy = TRANSFER_FIXED;
@@ -89,10 +86,26 @@ static enum transfer_overwrite overwrite_of(const struct order *order)
     case ORDER_OVERWRITE_DIFF:
         return TRANSFER_OVERWRITE_DIFF;
     case ORDER_OVERWRITE_OLDER:
+        return TRANSFER_OVERWRITE_OLDER;
     case ORDER_OVERWRITE_DIFF_AND_OLDER:
-        break;
+        return TRANSFER_OVERWRITE_DIFF_AND_OLDER;
     }
-    NEVER("order_unsupported() let it pass");
+    NEVER("an order's policy of overwriting is none");
+}
+
+static enum transfer_resume resume_of(const struct order *order)
+{
+    switch ((enum order_RESUME)order->resume_check) {
+    case ORDER_RESUME_NONE:
+        return TRANSFER_RESUME_NONE;
+    case ORDER_RESUME_ATTRIBUTES:
+        return TRANSFER_RESUME_ATTRIBUTES;
+    case ORDER_RESUME_SPARSE:
+        return TRANSFER_RESUME_SPARSE;
+    case ORDER_RESUME_FULL:
+        return TRANSFER_RESUME_FULL;
+    }
+    NEVER("an order's way to resume is none");
 }
 
 static enum transfer_method method_of(uint8_t method)
@@ -148,6 +161,28 @@ static struct text source_of(const struct order *order, uint32_t i,
 static uint32_t source_count(const struct order *order)
 {
     return is_push(order) ? order->local_path_count : order->remote_path_count;
+}
+
+void submit_set_defaults(const struct central *central, struct job_work *work)
+{
+    const struct central_config *config = &central->config;
+    struct order *order = &work->order;
+    struct isc_retry_parameters *retry = &work->described.retry_parameters;
+
+    if (!order->has_target_rate)
+        order->target_rate = config->default_target_rate_kbps;
+    if (!order->has_retry_count)
+        order->retry_count = config->retry_count == CENTRAL_NO_RETRY
+                                 ? 0
+                                 : (int64_t)config->retry_count;
+    if (!order->has_retry_base_s)
+        order->retry_base_s = config->retry_base_s;
+    if (!order->has_retry_max_s)
+        order->retry_max_s = config->retry_max_s;
+    work->described.rate_parameters.target_rate = (uint32_t)order->target_rate;
+    retry->count = (uint8_t)order->retry_count;
+    retry->base_interval = (uint32_t)order->retry_base_s;
+    retry->maximum_interval = (uint32_t)order->retry_max_s;
 }
 
 /* ---- what is refused at once ---- */
@@ -255,11 +290,11 @@ static void submitted(void *user, int result)
     free(submission);
 }
 
-static struct session *add_session(struct central *central, struct job *job)
+static struct session *add_session(struct central *central, struct job *job,
+                                   struct transfer_rates rates)
 {
     struct job_work *work = job->work;
     const struct order *order = &work->order;
-    struct transfer_rates rates = rates_of(central, order);
     struct store_session row = {
         .uuid = job->session_uuid,
         .job_uuid = job->uuid,
@@ -282,6 +317,7 @@ static struct session *add_session(struct central *central, struct job *job)
         .cap_rate_kbps =
             rates.cap_kbps == 0 ? SESSION_NO_CAP_KBPS : rates.cap_kbps,
         .cipher = text_of(session_cipher_word(cipher_of(order))),
+        .retry_count = job->retry_count,
         .retry_count_max = (uint32_t)order->retry_count,
     };
     struct session *session = sessions_add(&central->sessions, &row);
@@ -289,6 +325,17 @@ static struct session *add_session(struct central *central, struct job *job)
     session->job = job;
     job->session = session;
     return session;
+}
+
+struct session *submit_add_retry(struct central *central, struct job *job)
+{
+    struct session *last = job->session;
+    struct transfer_rates rates = session_row_rates(&last->latest->row);
+
+    session_supersede(last);
+    job->session_uuid = uuid_new();
+    job->retry_count++;
+    return add_session(central, job, rates);
 }
 
 enum submit_result submit_order(struct central *central, struct text order_text,
@@ -300,6 +347,7 @@ enum submit_result submit_order(struct central *central, struct text order_text,
     struct job_work *work = job_work_new(order_text, arena, detail, &no_memory);
     if (work == NULL)
         return no_memory ? SUBMIT_NO_MEMORY : SUBMIT_FORMAT_INVALID;
+    submit_set_defaults(central, work);
 
     *detail = text_copy(arena, order_unsupported(&work->order, &work->arena));
     order_defaults_apply(&central->config.settings, work);
@@ -315,7 +363,7 @@ enum submit_result submit_order(struct central *central, struct text order_text,
     struct job *job =
         jobs_add(&central->jobs, uuid_new(), work, clock_wall_us());
     job->session_uuid = uuid_new();
-    struct session *session = add_session(central, job);
+    struct session *session = add_session(central, job, rates_of(&work->order));
     if (!events_fit(job)) {
         remove_job(central, job);
         *detail = text_of("the order is too large to be shown to subscribers");
@@ -363,7 +411,8 @@ void submit_fill_params(struct central *central, struct job *job,
         .preserve_times =
             order->preserve_timestamps || order->preserve_modification_time,
         .overwrite = overwrite_of(order),
-        .rates = rates_of(central, order),
+        .resume = resume_of(order),
+        .rates = session_row_rates(&job->session->latest->row),
         .cipher = cipher_of(order),
         .cookie = order->cookie,
     };

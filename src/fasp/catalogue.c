@@ -165,6 +165,22 @@ static void put_totals(struct bytes_writer *writer,
     bytes_put_u64(writer, totals->bytes);
 }
 
+static bool has_flags(enum catalogue_kind kind)
+{
+    return kind == CATALOGUE_FOLDER || kind == CATALOGUE_FILE;
+}
+
+static void put_extras(struct bytes_writer *writer,
+                       const struct catalogue_record *record)
+{
+    if (record->flags & CATALOGUE_HAS_OWNER) {
+        bytes_put_u32(writer, record->uid);
+        bytes_put_u32(writer, record->gid);
+    }
+    if (record->flags & CATALOGUE_HAS_ACCESS_TIME)
+        bytes_put_u64(writer, (uint64_t)record->atime_ns);
+}
+
 void catalogue_put(struct bytes_writer *writer,
                    const struct catalogue_record *record)
 {
@@ -172,7 +188,7 @@ void catalogue_put(struct bytes_writer *writer,
 
     check_record(record);
     bytes_put_u8(writer, (uint8_t)record->kind);
-    bytes_put_u8(writer, 0); /* flags: none are defined */
+    bytes_put_u8(writer, has_flags(record->kind) ? record->flags : 0);
     if (record->kind != CATALOGUE_END)
         bytes_put_text(writer, record->path);
     switch (record->kind) {
@@ -180,10 +196,12 @@ void catalogue_put(struct bytes_writer *writer,
         bytes_put_u64(writer, record->size_bytes);
         bytes_put_u64(writer, (uint64_t)record->mtime_ns);
         bytes_put_u16(writer, record->mode);
+        put_extras(writer, record);
         break;
     case CATALOGUE_FOLDER:
         bytes_put_u64(writer, (uint64_t)record->mtime_ns);
         bytes_put_u16(writer, record->mode);
+        put_extras(writer, record);
         break;
     case CATALOGUE_SYMLINK:
         bytes_put_text(writer, record->target);
@@ -227,6 +245,20 @@ static uint32_t fixed_bytes(uint8_t kind)
     return 0;
 }
 
+/* Bytes of what the flags say is there behind those. */
+static uint32_t extra_bytes(uint8_t kind, uint8_t flags)
+{
+    uint32_t size_bytes = 0;
+
+    if (kind != CATALOGUE_FOLDER && kind != CATALOGUE_FILE)
+        return 0;
+    if (flags & CATALOGUE_HAS_OWNER)
+        size_bytes += 8;
+    if (flags & CATALOGUE_HAS_ACCESS_TIME)
+        size_bytes += 8;
+    return size_bytes;
+}
+
 /* Texts in front of them. */
 static uint32_t text_count(uint8_t kind)
 {
@@ -259,7 +291,8 @@ static enum catalogue_result measure(const struct catalogue_parser *parser,
             return CATALOGUE_PATH_TOO_LONG;
         needed += TEXT_SIZE_BYTES + size_bytes;
     }
-    *needed_bytes = needed + fixed_bytes(kind);
+    *needed_bytes =
+        needed + fixed_bytes(kind) + extra_bytes(kind, parser->held[1]);
     return parser->held_bytes < *needed_bytes ? CATALOGUE_MORE
                                               : CATALOGUE_RECORD;
 }
@@ -285,6 +318,17 @@ static enum catalogue_result gather(struct catalogue_parser *parser,
     return result;
 }
 
+static void read_extras(struct bytes_reader *reader,
+                        struct catalogue_record *record)
+{
+    if (record->flags & CATALOGUE_HAS_OWNER) {
+        record->uid = bytes_get_u32(reader);
+        record->gid = bytes_get_u32(reader);
+    }
+    if (record->flags & CATALOGUE_HAS_ACCESS_TIME)
+        record->atime_ns = (int64_t)bytes_get_u64(reader);
+}
+
 static struct catalogue_record
 read_record(const struct catalogue_parser *parser)
 {
@@ -292,7 +336,8 @@ read_record(const struct catalogue_parser *parser)
         bytes_read_from(parser->held, parser->held_bytes);
     struct catalogue_record record = {.kind = bytes_get_u8(&reader)};
 
-    bytes_get_u8(&reader); /* flags of later versions */
+    record.flags = bytes_get_u8(&reader);
+    record.flags &= CATALOGUE_HAS_OWNER | CATALOGUE_HAS_ACCESS_TIME;
     if (record.kind != CATALOGUE_END)
         record.path = bytes_get_text(&reader);
     switch (record.kind) {
@@ -300,12 +345,14 @@ read_record(const struct catalogue_parser *parser)
         record.size_bytes = bytes_get_u64(&reader);
         record.mtime_ns = (int64_t)bytes_get_u64(&reader);
         record.mode = bytes_get_u16(&reader);
+        read_extras(&reader, &record);
         record.file_id = parser->totals.files;
         record.place = parser->totals.bytes;
         break;
     case CATALOGUE_FOLDER:
         record.mtime_ns = (int64_t)bytes_get_u64(&reader);
         record.mode = bytes_get_u16(&reader);
+        read_extras(&reader, &record);
         break;
     case CATALOGUE_SYMLINK:
         record.target = bytes_get_text(&reader);

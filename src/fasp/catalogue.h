@@ -5,7 +5,8 @@
  * Must not know: datagrams, the file system, sessions.
  *
  * A record is {u8 kind, u8 flags, path, fields}, big-endian; a path or target
- * is {u16 size, bytes}.  Flags are 0 in this version and ignored.
+ * is {u16 size, bytes}.  Flags say what is behind the fields of a FOLDER or FILE:
+ * 0x01 u32 uid, u32 gid; then 0x02 i64 atime_ns.  Others are 0 and ignored.
  *
  *   FOLDER   path, i64 mtime_ns, u16 mode
  *   FILE     path, u64 size, i64 mtime_ns, u16 mode
@@ -38,6 +39,8 @@ enum catalogue_kind {
     CATALOGUE_END = 5,
 };
 
+#define CATALOGUE_HAS_OWNER 0x01u
+#define CATALOGUE_HAS_ACCESS_TIME 0x02u
 /* The data space has 48-bit places. */
 #define CATALOGUE_DATA_BYTES_MAX ((UINT64_C(1) << 48) - 1)
 /* Permission bits: no set-uid, set-gid or sticky bit ever travels. */
@@ -59,6 +62,10 @@ struct catalogue_record {
     struct text path; /* 1 to LIMIT_PATH_BYTES; END: absent */
     int64_t mtime_ns; /* since 1970, may be negative */
     uint16_t mode;    /* 0 to CATALOGUE_MODE_MAX */
+    uint8_t flags;    /* FOLDER and FILE: CATALOGUE_HAS_... */
+    uint32_t uid;     /* with HAS_OWNER */
+    uint32_t gid;
+    int64_t atime_ns; /* with HAS_ACCESS_TIME */
 
     /* FILE.  The parser sets `file_id` and `place`; encoding ignores them. */
     uint64_t size_bytes;

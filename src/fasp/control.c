@@ -190,8 +190,8 @@ bool control_hello_fits(const struct control_hello *hello)
         return false;
     for (uint32_t i = 0; i < hello->source_count; i++)
         size_bytes += 2 + hello->sources[i].size_bytes;
-    /* All other fields together are 32 KiB at most. */
-    return size_bytes <= LIMIT_CONTROL_MESSAGE_BYTES - (32u << 10);
+    /* All other fields together are 64 KiB at most. */
+    return size_bytes <= LIMIT_CONTROL_MESSAGE_BYTES - (64u << 10);
 }
 
 /* ---- writing ---- */

@@ -22,7 +22,9 @@
  *           <---------------------------- ACCEPT, REFUSE  CONTROL_AUTH_MAX in
  * all)
  *
- *   receiving end  SKIP, FILE_RESULTS, PROGRESS ------>  sending end
+ *   receiving end  CHECK ------------------------------> sending end
+ *                  <---------------------------- CHECKED
+ *                  SKIP, GO, FILE_RESULTS, PROGRESS --->
  *                  DONE -------------------------------->
  *                  <------------------------------- DONE_ACK
  *   either end     RATE, ABORT
@@ -63,8 +65,16 @@
  * IPv4 carries. */
 #define CONTROL_DATAGRAM_BYTES_MIN 548u
 #define CONTROL_DATAGRAM_BYTES_MAX 65507u
-/* Items of one FILE_RESULTS or SKIP. */
+/* Items of one FILE_RESULTS, SKIP, CHECK or CHECKED. */
 #define CONTROL_ITEMS_MAX 16384u
+/* Suffixes of file names. */
+#define CONTROL_SUFFIX_BYTES_MAX 64u
+/* Patterns that exclude files, a NUL behind each. */
+#define CONTROL_EXCLUDES_BYTES_MAX 16384u
+/* The longest digest of a CHECK: SHA-256. */
+#define CONTROL_DIGEST_BYTES_MAX 32u
+/* Bytes of files that one CHECK is about, unless it is about one whole file. */
+#define CONTROL_CHECK_BYTES_MAX (UINT64_C(64) << 20)
 /* Places in a space are 48 bits (packet format). */
 #define CONTROL_PLACE_MAX ((UINT64_C(1) << 48) - 1)
 
@@ -80,6 +90,9 @@ enum control_type {
     CONTROL_DONE_ACK = 9,
     CONTROL_ABORT = 10,
     CONTROL_RATE = 11,
+    CONTROL_CHECK = 12,
+    CONTROL_CHECKED = 13,
+    CONTROL_GO = 14,
 };
 
 enum control_operation {
@@ -105,13 +118,36 @@ enum control_overwrite {
     CONTROL_OVERWRITE_DIFF =
         1, /* skip where size and modification time agree */
     CONTROL_OVERWRITE_NEVER = 2,
+    CONTROL_OVERWRITE_OLDER = 3, /* where the receiver's is older */
+    CONTROL_OVERWRITE_DIFF_AND_OLDER = 4, /* both of DIFF and OLDER */
 };
 
 enum control_links {
     CONTROL_LINKS_FOLLOW = 0,
     CONTROL_LINKS_COPY = 1,
     CONTROL_LINKS_SKIP = 2,
+    CONTROL_LINKS_COPY_FORCE = 3, /* replaces what is there, but a folder */
 };
+
+enum control_checksum {
+    CONTROL_CHECKSUM_NONE = 0,
+    CONTROL_CHECKSUM_SHA1 = 1,
+    CONTROL_CHECKSUM_MD5 = 2,
+    CONTROL_CHECKSUM_SHA256 = 3,
+};
+
+/* Bits of HELLO's `file_flags`.  One that is not here is out of range. */
+enum control_file_flag {
+    CONTROL_FILE_ACCESS_TIME = 1 << 0, /* kept, as preserve_times */
+    CONTROL_FILE_UID = 1 << 1,
+    CONTROL_FILE_GID = 1 << 2,
+    CONTROL_FILE_SKIP_SPECIAL = 1 << 3,   /* not listed, not failed */
+    CONTROL_FILE_REMOVE_SOURCES = 1 << 4, /* what arrived goes */
+    CONTROL_FILE_REMOVE_FOLDERS = 1 << 5, /* source folders left empty go */
+    CONTROL_FILE_SOURCE_ACCESS_TIME = 1 << 6, /* reading leaves it alone */
+    CONTROL_FILE_PRECALCULATE = 1 << 7, /* the scan ends before data begins */
+};
+#define CONTROL_FILE_FLAGS_ALL 0xffu
 
 enum control_resume {
     CONTROL_RESUME_NONE = 0,
@@ -173,6 +209,19 @@ struct control_hello {
     uint8_t resume;          /* enum control_resume */
     bool create_path;
     bool preserve_times;
+    /* Pull: the client may have parts of the files, and the server waits for
+     * GO before it sends data. */
+    bool awaits_go;
+    uint32_t file_flags; /* of enum control_file_flag */
+    uint8_t checksum;    /* enum control_checksum: of whole files */
+    struct text partial_suffix;
+    struct text save_suffix; /* what is overwritten is kept under it */
+    struct text source_base; /* paths at the receiver begin behind it */
+    struct text excludes;    /* patterns, a NUL behind each */
+    /* Files whose modification time is outside are left out: seconds since
+     * 1970 as a two's complement number, INT64_MIN and _MAX = no bound. */
+    uint64_t oldest_s;
+    uint64_t newest_s;
     /* What datagrams to the client carry as their connection id; not 0. */
     uint32_t connection_id;
     struct text cookie;
@@ -191,6 +240,7 @@ struct control_accept {
      * challenge: the address of its datagrams is not that of the control
      * connection, or is not known yet. */
     bool challenges_address;
+    bool awaits_go; /* push: as HELLO's in a pull */
 };
 
 /* REFUSE and ABORT. */
@@ -224,6 +274,38 @@ struct control_skip {
     uint32_t count; /* 1 to CONTROL_ITEMS_MAX */
 };
 
+/* Bytes [offset, offset + size) of a file have this digest at the receiver. */
+struct control_check_item {
+    uint64_t file_id;
+    uint64_t offset;
+    uint64_t size_bytes; /* not 0 */
+    uint8_t checksum;    /* enum control_checksum, not NONE */
+    struct text digest;
+};
+
+struct control_check {
+    const struct control_check_item *items;
+    uint32_t count; /* 1 to CONTROL_ITEMS_MAX */
+};
+
+/* The answer to `count` items of CHECK, in order, all of one file. */
+struct control_checked_item {
+    uint64_t file_id;
+    uint32_t count; /* not 0 */
+    bool equal;     /* all of them */
+};
+
+struct control_checked {
+    const struct control_checked_item *items;
+    uint32_t count; /* 1 to CONTROL_ITEMS_MAX */
+};
+
+/* Of all files below this id, the receiver has said what it does not want:
+ * their data may be sent. */
+struct control_go {
+    uint64_t file_count;
+};
+
 /* PROGRESS, DONE and DONE_ACK: what the receiving end has on disk. */
 struct control_totals {
     uint64_t files_done; /* skipped ones included */
@@ -245,6 +327,9 @@ struct control_message {
         struct control_skip skip;
         struct control_totals totals; /* PROGRESS, DONE, DONE_ACK */
         struct control_rates rates;   /* RATE */
+        struct control_check check;
+        struct control_checked checked;
+        struct control_go go;
     };
 };
 

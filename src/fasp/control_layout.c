@@ -47,11 +47,22 @@ static const struct control_field hello_rows[] = {
     ROW(UINT, control_hello, cipher, CONTROL_CIPHER_NONE,
         CONTROL_CIPHER_AES_256),
     ROW(UINT, control_hello, overwrite, CONTROL_OVERWRITE_ALWAYS,
-        CONTROL_OVERWRITE_NEVER),
-    ROW(UINT, control_hello, links, CONTROL_LINKS_FOLLOW, CONTROL_LINKS_SKIP),
+        CONTROL_OVERWRITE_DIFF_AND_OLDER),
+    ROW(UINT, control_hello, links, CONTROL_LINKS_FOLLOW,
+        CONTROL_LINKS_COPY_FORCE),
     ROW(UINT, control_hello, resume, CONTROL_RESUME_NONE, CONTROL_RESUME_FULL),
     ROW(UINT, control_hello, create_path, 0, 1),
     ROW(UINT, control_hello, preserve_times, 0, 1),
+    ROW(UINT, control_hello, awaits_go, 0, 1),
+    ROW(UINT, control_hello, file_flags, 0, CONTROL_FILE_FLAGS_ALL),
+    ROW(UINT, control_hello, checksum, CONTROL_CHECKSUM_NONE,
+        CONTROL_CHECKSUM_SHA256),
+    ROW(TEXT, control_hello, partial_suffix, 0, CONTROL_SUFFIX_BYTES_MAX),
+    ROW(TEXT, control_hello, save_suffix, 0, CONTROL_SUFFIX_BYTES_MAX),
+    ROW(TEXT, control_hello, source_base, 0, LIMIT_PATH_BYTES),
+    ROW(BYTES, control_hello, excludes, 0, CONTROL_EXCLUDES_BYTES_MAX),
+    ROW(UINT, control_hello, oldest_s, 0, UINT64_MAX),
+    ROW(UINT, control_hello, newest_s, 0, UINT64_MAX),
     ROW(UINT, control_hello, connection_id, 1, UINT32_MAX),
     ROW(NOTE, control_hello, cookie, 0, CONTROL_COOKIE_BYTES_MAX),
     ROW(NOTE, control_hello, agent, 0, CONTROL_AGENT_BYTES_MAX),
@@ -72,6 +83,7 @@ static const struct control_field accept_rows[] = {
     ROW(UINT, control_accept, cipher, CONTROL_CIPHER_NONE,
         CONTROL_CIPHER_AES_256),
     ROW(UINT, control_accept, challenges_address, 0, 1),
+    ROW(UINT, control_accept, awaits_go, 0, 1),
     ROWS_END,
 };
 
@@ -116,6 +128,28 @@ static const struct control_field range_rows[] = {
     ROWS_END,
 };
 
+static const struct control_field check_rows[] = {
+    ROW(UINT, control_check_item, file_id, 0, UINT64_MAX),
+    ROW(UINT, control_check_item, offset, 0, CONTROL_PLACE_MAX),
+    ROW(UINT, control_check_item, size_bytes, 1, CONTROL_PLACE_MAX),
+    ROW(UINT, control_check_item, checksum, CONTROL_CHECKSUM_SHA1,
+        CONTROL_CHECKSUM_SHA256),
+    ROW(BYTES, control_check_item, digest, 16, CONTROL_DIGEST_BYTES_MAX),
+    ROWS_END,
+};
+
+static const struct control_field checked_rows[] = {
+    ROW(UINT, control_checked_item, file_id, 0, UINT64_MAX),
+    ROW(UINT, control_checked_item, count, 1, UINT32_MAX),
+    ROW(UINT, control_checked_item, equal, 0, 1),
+    ROWS_END,
+};
+
+static const struct control_field go_rows[] = {
+    ROW(UINT, control_go, file_count, 0, UINT64_MAX),
+    ROWS_END,
+};
+
 static bool datagram_bytes_are_good(uint32_t datagram_bytes)
 {
     return datagram_bytes == 0 || datagram_bytes >= CONTROL_DATAGRAM_BYTES_MIN;
@@ -147,6 +181,8 @@ static bool hello_is_good(const void *body)
     return auth_is_good(&hello->auth) &&
            datagram_bytes_are_good(hello->datagram_bytes) &&
            hello->source_count <= hello->ordered_source_count &&
+           (hello->excludes.size_bytes == 0 ||
+            hello->excludes.data[hello->excludes.size_bytes - 1] == '\0') &&
            (hello->operation != CONTROL_PULL || hello->source_count > 0);
 }
 
@@ -180,6 +216,37 @@ static bool skip_is_good(const void *body)
             return false;
     }
     return true;
+}
+
+static uint32_t digest_bytes(enum control_checksum checksum)
+{
+    switch (checksum) {
+    case CONTROL_CHECKSUM_SHA1:
+        return 20;
+    case CONTROL_CHECKSUM_MD5:
+        return 16;
+    case CONTROL_CHECKSUM_SHA256:
+        return 32;
+    case CONTROL_CHECKSUM_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* One item may be a whole file of any size; several are samples. */
+static bool check_is_good(const void *body)
+{
+    const struct control_check *check = body;
+    uint64_t size_bytes = 0;
+
+    for (uint32_t i = 0; i < check->count; i++) {
+        const struct control_check_item *item = &check->items[i];
+        if (item->digest.size_bytes !=
+            digest_bytes((enum control_checksum)item->checksum))
+            return false;
+        size_bytes += item->size_bytes; /* 2^14 numbers of 48 bits */
+    }
+    return check->count == 1 || size_bytes <= CONTROL_CHECK_BYTES_MAX;
 }
 
 #define ITEMS(type, list, length, item, wire_bytes, least, most)            \
@@ -220,6 +287,19 @@ static const struct control_layout layouts[] = {
     [CONTROL_DONE_ACK] = {.name = "DONE_ACK", .rows = totals_rows},
     [CONTROL_ABORT] = {.name = "ABORT", .rows = failure_rows},
     [CONTROL_RATE] = {.name = "RATE", .rows = rates_rows},
+    [CONTROL_CHECK] = {.name = "CHECK",
+                       .rows = no_rows,
+                       .is_good = check_is_good,
+                       .item_rows = check_rows,
+                       ITEMS(control_check, items, count, control_check_item,
+                             43, 1, CONTROL_ITEMS_MAX)},
+    [CONTROL_CHECKED] = {.name = "CHECKED",
+                         .rows = no_rows,
+                         .item_rows = checked_rows,
+                         ITEMS(control_checked, items, count,
+                               control_checked_item, 13, 1,
+                               CONTROL_ITEMS_MAX)},
+    [CONTROL_GO] = {.name = "GO", .rows = go_rows},
 };
 
 const struct control_layout *control_layout_of(uint32_t type)

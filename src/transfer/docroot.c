@@ -260,6 +260,32 @@ int docroot_create_file(struct docroot *docroot, const char *path, mode_t mode)
     return fd;
 }
 
+int docroot_open_own(struct docroot *docroot, const char *path, bool create,
+                     mode_t mode)
+{
+    const char *name;
+    struct stat info;
+    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int parent_fd = open_parent(docroot, path, &name);
+
+    if (parent_fd < 0)
+        return parent_fd;
+    if (create)
+        flags |= O_CREAT;
+    int fd = open_beneath(parent_fd, docroot->is_whole, name, flags,
+                          create ? mode : 0);
+    if (fd == -ELOOP || fd == -ENXIO || fd == -EISDIR)
+        return -EEXIST;
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1 ||
+        info.st_uid != geteuid()) {
+        close(fd);
+        return -EEXIST;
+    }
+    return fd;
+}
+
 int docroot_reopen_file(struct docroot *docroot, const char *path)
 {
     const char *name;

@@ -74,6 +74,11 @@ MUST_USE int docroot_open_folder(struct docroot *docroot, const char *path);
  * Returns a descriptor or -errno. */
 MUST_USE int docroot_create_file(struct docroot *docroot, const char *path,
                                  mode_t mode);
+/* Opens a file of our own for reading and writing: a regular one of this user
+ * that has no other name; `create` also makes it.  A link is not followed.
+ * -EEXIST when something else is there. */
+MUST_USE int docroot_open_own(struct docroot *docroot, const char *path,
+                              bool create, mode_t mode);
 /* Opens a file again that was created here; a link is not followed. */
 MUST_USE int docroot_reopen_file(struct docroot *docroot, const char *path);
 

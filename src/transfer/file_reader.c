@@ -74,10 +74,8 @@ static bool is_same(const struct scan_file *file, const struct stat *info)
            mtime_ns == file->mtime_ns;
 }
 
-/* Makes `file` the open one.  Returns 0 or -errno; -EIO for one that changed.
- */
-static int open_file(struct file_reader *reader, const char *path,
-                     const struct scan_file *file, uint64_t file_id)
+int file_reader_open_file(struct file_reader *reader, const char *path,
+                          const struct scan_file *file, uint64_t file_id)
 {
     struct stat info;
 
@@ -130,7 +128,7 @@ static void read_file(struct file_reader *reader,
         return;
     }
     ret =
-        open_file(reader, scan_batch_path(batch, file->path_at), file, file_id);
+        file_reader_open_file(reader, scan_batch_path(batch, file->path_at), file, file_id);
     if (ret == 0)
         ret = read_all(reader->fd, out, size_bytes, offset);
     if (ret == 0 && offset + size_bytes == file->size_bytes) {
@@ -166,9 +164,16 @@ void file_reader_read(struct file_reader *reader,
                       uint8_t *out, uint32_t size_bytes,
                       struct file_reader_result *result)
 {
+    if (place < batch->data_place) {
+        uint64_t gone = batch->data_place - place;
+        uint32_t piece = gone < size_bytes ? (uint32_t)gone : size_bytes;
+        memset(out, 0, piece);
+        place += piece;
+        out += piece;
+        size_bytes -= piece;
+    }
     while (size_bytes > 0) {
         CHECK(batch != NULL);
-        CHECK(place >= batch->data_place);
         if (place >= batch->data_end) {
             batch = batch->next;
             continue;

@@ -45,9 +45,16 @@ struct file_reader {
 MUST_USE int file_reader_open(struct file_reader *reader, struct text docroot);
 void file_reader_close(struct file_reader *reader);
 
+/* Makes `file` the open one, reader->fd.  Returns 0, or -errno; -EIO for one
+ * that is not what the scan saw. */
+MUST_USE int file_reader_open_file(struct file_reader *reader, const char *path,
+                                   const struct scan_file *file,
+                                   uint64_t file_id);
+
 /* Fills `size_bytes` of `out` from `place` of the data space on.  `batch` has
- * the place, and it and those after it in its list have all of them.  Failures
- * are added to `result`, for each file once. */
+ * the place, and it and those after it in its list have all of them; what is in
+ * front of `batch` is delivered, is not sent again, and reads as zeros.
+ * Failures are added to `result`, for each file once. */
 void file_reader_read(struct file_reader *reader,
                       const struct scan_batch *batch, uint64_t place,
                       uint8_t *out, uint32_t size_bytes,

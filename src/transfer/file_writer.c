@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct file_writer *file_writer_new(const struct file_writer_options *options)
     if (writer == NULL)
         return NULL;
     writer->docroot.fd = -1;
+    writer->ask_fd = -1;
     writer->options = *options;
     writer->docroot_path =
         strndup(docroot.data != NULL ? docroot.data : "", docroot.size_bytes);
@@ -47,6 +49,7 @@ void file_writer_free(struct file_writer *writer)
 {
     if (writer == NULL)
         return;
+    writer->is_dropping = true;
     for (uint64_t id = writer->slot_first; id < writer->slot_end; id++) {
         if (id < writer->slot_first)
             continue; /* it had ended; dropping the one before moved on */
@@ -56,6 +59,7 @@ void file_writer_free(struct file_writer *writer)
     }
     free(writer->slots);
     free(writer->early);
+    free(writer->ask_buffer);
     while (writer->folders != NULL) {
         struct file_writer_folder *folder = writer->folders;
         writer->folders = folder->next;
@@ -67,13 +71,19 @@ void file_writer_free(struct file_writer *writer)
     free(writer);
 }
 
-void file_writer_status(const struct file_writer *writer,
+void file_writer_status(struct file_writer *writer,
                         struct file_writer_status *status)
 {
     *status = writer->status;
     status->totals = writer->parser.totals;
     status->catalogue_complete = writer->parser.result == CATALOGUE_DONE;
     status->settling_count = writer->settling_count;
+    status->judged_count = writer->judging.first != NULL
+                               ? writer->judging.first->file_id
+                               : writer->slot_end;
+    status->is_asking =
+        writer->judging.first != NULL || writer->summing.first != NULL;
+    status->wants_check = file_writer_wants_check(writer);
 }
 
 bool file_writer_is_fatal(int error)
@@ -110,8 +120,8 @@ void file_writer_stop(struct file_writer *writer, int error, const char *what,
              what, path, strerror(error));
 }
 
-static void stop_with(struct file_writer *writer, enum fasp_error error,
-                      const char *text)
+void file_writer_stop_with(struct file_writer *writer, enum fasp_error error,
+                           const char *text)
 {
     if (writer->status.error != FASP_ERROR_NONE)
         return;
@@ -121,11 +131,82 @@ static void stop_with(struct file_writer *writer, enum fasp_error error,
 
 /* ---- the destination ---- */
 
-/* The contract's rule: the destination is a folder if it exists as one, ends
+/* See file_writer_prepare().  The contract's rule: the destination is a folder if it exists as one, ends
  * in '/', there are several sources, or CreatePath is Yes; else, for a single
  * file, it is the new name. */
-enum fasp_error file_writer_check(struct file_writer *writer, char *text,
-                                  uint32_t text_bytes)
+static bool is_there(struct file_writer *writer, const char *path)
+{
+    struct stat info;
+
+    return docroot_stat_link(&writer->docroot, path, &info) == 0;
+}
+
+/* Whether the file, or a part of it, is there. */
+static bool is_any_there(struct file_writer *writer, const char *path)
+{
+    _Alignas(struct file_writer_file) char
+        buffer[sizeof(struct file_writer_file) + LIMIT_PATH_BYTES];
+    struct file_writer_file *file = (void *)buffer;
+    char hidden[LIMIT_PATH_BYTES];
+
+    if (is_there(writer, path))
+        return true;
+    memset(file, 0, sizeof *file);
+    memcpy(file->path, path, strlen(path) + 1);
+    file->name = WRITER_NAME_PARTIAL;
+    if (file_writer_hidden_path(writer, file, hidden) == 0 &&
+        is_there(writer, hidden))
+        return true;
+    file->name = WRITER_NAME_SUFFIX;
+    return writer->options.partial_suffix.size_bytes > 0 &&
+           file_writer_hidden_path(writer, file, hidden) == 0 &&
+           is_there(writer, hidden);
+}
+
+static bool is_folder_empty(struct file_writer *writer, const char *path)
+{
+    int fd = docroot_open_folder(&writer->docroot, path);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    uint32_t count = 0;
+
+    if (folder == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false; /* a drop box */
+    }
+    while (count < 3 && readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count < 3; /* "." and ".." */
+}
+
+/* Looks whether what is to come may be there already, so that a fresh transfer
+ * need not wait a round trip. */
+static bool may_have_some(struct file_writer *writer)
+{
+    char source[LIMIT_PATH_BYTES];
+    char path[LIMIT_PATH_BYTES];
+
+    if (writer->options.resume == CONTROL_RESUME_NONE)
+        return false;
+    if (!writer->base_is_folder)
+        return is_any_there(writer, writer->base);
+    if (!writer->base_is_there && writer->base[0] != '\0')
+        return false;
+    if (docroot_path(writer->options.first_source, source) != 0 ||
+        docroot_name(source)[0] == '\0' ||
+        docroot_join(path, writer->base, docroot_name(source)) != 0)
+        return !is_folder_empty(writer, writer->base);
+    return is_any_there(writer, path);
+}
+
+bool file_writer_awaits_go(const struct file_writer *writer)
+{
+    return writer->awaits_go;
+}
+
+enum fasp_error file_writer_prepare(struct file_writer *writer, char *text,
+                                    uint32_t text_bytes)
 {
     const char *given = writer->destination;
     size_t given_bytes = strlen(given);
@@ -156,6 +237,7 @@ enum fasp_error file_writer_check(struct file_writer *writer, char *text,
         snprintf(text, text_bytes, "destination %.400s: not a folder", given);
         return FASP_ERROR_TARGET_NO_FOLDER;
     }
+    writer->awaits_go = may_have_some(writer);
     return FASP_ERROR_NONE;
 }
 
@@ -193,7 +275,7 @@ static int target_path(struct file_writer *writer,
     if (writer->base_is_folder)
         return docroot_join(path, writer->base, relative);
     if (record->kind != CATALOGUE_FILE || writer->has_single) {
-        stop_with(writer, FASP_ERROR_TARGET_NO_FOLDER,
+        file_writer_stop_with(writer, FASP_ERROR_TARGET_NO_FOLDER,
                   "the destination is no folder, and more than one file was "
                   "sent");
         return 0;
@@ -244,6 +326,10 @@ static struct file_writer_file *new_file(struct file_writer *writer,
         .start_us = clock_wall_us(),
         .fd = -1,
         .mode = record->mode,
+        .flags = record->flags,
+        .uid = record->uid,
+        .gid = record->gid,
+        .atime_ns = record->atime_ns,
     };
     memcpy(file->path, path, path_bytes);
     return file;
@@ -259,8 +345,10 @@ static bool is_same_time(int64_t a_ns, int64_t b_ns)
     return a_ns == b_ns;
 }
 
-/* Decides by what is at the final name.  Returns 0 to write it, 1 to skip it,
- * or -errno. */
+/* What judge_target() found, or -errno. */
+enum { TARGET_WRITE, TARGET_SKIP, TARGET_SAME_SIZE };
+
+/* Decides by what is at the final name. */
 static int judge_target(struct file_writer *writer,
                         const struct file_writer_file *file)
 {
@@ -268,24 +356,38 @@ static int judge_target(struct file_writer *writer,
     int ret = docroot_stat_link(&writer->docroot, file->path, &info);
 
     if (ret == -ENOENT)
-        return 0;
+        return TARGET_WRITE;
     if (ret != 0)
         return ret;
     if (S_ISDIR(info.st_mode))
         return -EISDIR;
     if (writer->options.overwrite == WRITER_OVERWRITE_NEVER)
-        return 1;
+        return TARGET_SKIP;
     if (S_ISLNK(info.st_mode))
-        return 0;
+        return TARGET_WRITE;
     if (!S_ISREG(info.st_mode))
         return -EEXIST;
     int64_t mtime_ns =
         (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
-    if (writer->options.overwrite == WRITER_OVERWRITE_DIFF &&
-        (uint64_t)info.st_size == file->size_bytes &&
-        is_same_time(mtime_ns, file->mtime_ns))
-        return 1;
-    return 0;
+    bool is_same = (uint64_t)info.st_size == file->size_bytes;
+    switch (writer->options.overwrite) {
+    case WRITER_OVERWRITE_DIFF_AND_OLDER:
+    case WRITER_OVERWRITE_OLDER:
+        if (mtime_ns >= file->mtime_ns ||
+            is_same_time(mtime_ns, file->mtime_ns))
+            return TARGET_SKIP;
+        if (writer->options.overwrite == WRITER_OVERWRITE_OLDER)
+            return TARGET_WRITE;
+        return is_same ? TARGET_SAME_SIZE : TARGET_WRITE;
+    case WRITER_OVERWRITE_DIFF:
+        if (is_same && is_same_time(mtime_ns, file->mtime_ns))
+            return TARGET_SKIP;
+        return is_same ? TARGET_SAME_SIZE : TARGET_WRITE;
+    case WRITER_OVERWRITE_ALWAYS:
+    case WRITER_OVERWRITE_NEVER:
+        break;
+    }
+    return TARGET_WRITE;
 }
 
 static enum fasp_error take_early_failure(struct file_writer *writer,
@@ -320,15 +422,17 @@ static void put_file(struct file_writer *writer,
         return;
     }
     int ret = error != 0 ? error : judge_target(writer, file);
-    if (ret == 1) {
+    if (ret == TARGET_SKIP) {
         file_writer_end_file(writer, file, WRITER_FILE_SKIPPED, FASP_ERROR_NONE,
                              result);
         return;
     }
-    if (ret == 0 && file->size_bytes == 0) {
+    if (ret >= 0 && file->size_bytes == 0) {
         ret = file_writer_open_file(writer, file);
         if (ret == 0)
-            file_writer_complete_file(writer, file, result);
+            file_writer_settle_file(writer, file, result);
+    } else if (ret >= 0) {
+        ret = file_writer_judge(writer, file, ret == TARGET_SAME_SIZE, result);
     }
     if (ret < 0)
         file_writer_refuse_file(writer, file, -ret, result);
@@ -409,7 +513,7 @@ static void put_record(struct file_writer *writer,
         break;
     case CATALOGUE_SYMLINK:
         /* No sender of this version has them: it follows links. */
-        stop_with(writer, FASP_ERROR_PROTOCOL,
+        file_writer_stop_with(writer, FASP_ERROR_PROTOCOL,
                   "the sender sent a symbolic link, which was not agreed");
         break;
     case CATALOGUE_FAILED:
@@ -443,7 +547,7 @@ uint32_t file_writer_catalogue(struct file_writer *writer, const uint8_t *data,
             if (bytes_left(&input) == 0)
                 break;
         } else {
-            stop_with(writer, (enum fasp_error)catalogue_error(got),
+            file_writer_stop_with(writer, (enum fasp_error)catalogue_error(got),
                       catalogue_result_text(got));
         }
     }
@@ -458,13 +562,14 @@ void file_writer_fail_file(struct file_writer *writer, uint64_t file_id,
         if (file_id < writer->slot_first)
             return; /* its result is on its way to the sender */
         struct file_writer_file *file = file_writer_slot(writer, file_id)->file;
-        if (file != NULL && file->state <= WRITER_FILE_OPEN)
+        if (file != NULL && (file->state <= WRITER_FILE_OPEN ||
+                             file->state == WRITER_FILE_CHECKING))
             file_writer_end_file(writer, file, WRITER_FILE_FAILED, error,
                                  result);
         return;
     }
     if (writer->early_count >= LIMIT_WRITER_FILES) {
-        stop_with(writer, FASP_ERROR_PROTOCOL,
+        file_writer_stop_with(writer, FASP_ERROR_PROTOCOL,
                   "the sender failed more files than it listed");
         return;
     }

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "transfer/file_writer_internal.h"
 #include "transfer/hidden.h"
+#include "transfer/resume.h"
 
 /* From here on syncfs() costs less than one fsync() for each file and folder;
  * what others have to write is the price. */
@@ -52,19 +52,6 @@ void file_writer_result_free(struct file_writer_result *result)
     *result = (struct file_writer_result){0};
 }
 
-/* The hidden name beside the final one. */
-static int hidden_path(const struct file_writer *writer,
-                       const struct file_writer_file *file,
-                       char path[LIMIT_PATH_BYTES])
-{
-    size_t folder_bytes = (size_t)(docroot_name(file->path) - file->path);
-    int size =
-        snprintf(path, LIMIT_PATH_BYTES, "%.*s.ferry-%016" PRIx64 "-%" PRIu64,
-                 (int)folder_bytes, file->path, writer->token, file->file_id);
-
-    return size < 0 || size >= (int)LIMIT_PATH_BYTES ? -ENAMETOOLONG : 0;
-}
-
 static void close_file(struct file_writer *writer,
                        struct file_writer_file *file)
 {
@@ -89,13 +76,9 @@ void file_writer_end_file(struct file_writer *writer,
                           enum fasp_error error,
                           struct file_writer_result *result)
 {
-    char hidden[LIMIT_PATH_BYTES];
-
+    file_writer_forget_question(writer, file);
+    file_writer_leave(writer, file, state == WRITER_FILE_DONE);
     close_file(writer, file);
-    if (file->has_hidden && state != WRITER_FILE_DONE &&
-        hidden_path(writer, file, hidden) == 0)
-        (void)docroot_unlink(&writer->docroot, hidden); /* may be gone */
-    file->has_hidden = false;
     if (state != WRITER_FILE_DONE && file->size_bytes > 0 &&
         file->file_id != WRITER_NO_FILE_ID) {
         writer->status.written_bytes -= file->written_bytes;
@@ -134,7 +117,9 @@ static void spare_descriptor(struct file_writer *writer)
             writer->close_next = writer->slot_first;
         struct file_writer_file *file =
             file_writer_slot(writer, writer->close_next++)->file;
-        if (file != NULL && file->state == WRITER_FILE_OPEN && file->fd >= 0) {
+        if (file != NULL && file->fd >= 0 && file->resume == NULL &&
+            (file->state == WRITER_FILE_OPEN ||
+             file->state == WRITER_FILE_SUMMING)) {
             close_file(writer, file);
             return;
         }
@@ -162,7 +147,7 @@ static void sweep_folder(struct file_writer *writer,
     int fd = docroot_open_folder(&writer->docroot, folder);
     if (fd < 0)
         return; /* a drop box: nobody may list it */
-    hidden_sweep(fd, text_of(HIDDEN_RESUME_SUFFIX), clock_wall_us());
+    hidden_sweep(fd, file_writer_resume_suffix(writer), clock_wall_us());
     close(fd);
 }
 
@@ -173,28 +158,22 @@ int file_writer_open_file(struct file_writer *writer,
 
     if (file->fd >= 0)
         return 0;
-    if (writer->open_count >= WRITER_OPEN_MAX + writer->settling_count)
+    if (writer->open_count >=
+        WRITER_OPEN_MAX + writer->settling_count + writer->resumable_count)
         spare_descriptor(writer);
-    int ret = hidden_path(writer, file, hidden);
+    if (!file->has_hidden) {
+        sweep_folder(writer, file);
+        return file_writer_begin(writer, file);
+    }
+    int ret = file_writer_hidden_path(writer, file, hidden);
     if (ret != 0)
         return ret;
-    /* We must be able to open it again, whatever its mode will be. */
-    if (file->has_hidden) {
-        file->fd = docroot_reopen_file(&writer->docroot, hidden);
-    } else {
-        sweep_folder(writer, file);
-        file->fd = docroot_create_file(&writer->docroot, hidden,
-                                       (mode_t)(file->mode | 0200));
-    }
-    if (file->fd < 0) {
-        ret = file->fd;
-        file->fd = -1;
-        return ret;
-    }
-    (void)flock(file->fd, LOCK_EX | LOCK_NB); /* against hidden_sweep() */
+    int fd = docroot_open_own(&writer->docroot, hidden, false, 0);
+    if (fd < 0)
+        return fd;
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* against hidden_sweep() */
+    file->fd = fd;
     writer->open_count++;
-    file->has_hidden = true;
-    file->state = WRITER_FILE_OPEN;
     return 0;
 }
 
@@ -218,26 +197,60 @@ static int write_all(int fd, const uint8_t *data, uint32_t size_bytes,
     return 0;
 }
 
+/* Writes what is not there of a file that is resumed. */
+static int write_resumable(struct file_writer *writer,
+                           struct file_writer_file *file, uint64_t offset,
+                           const uint8_t *data, uint32_t size_bytes,
+                           uint64_t *written_bytes)
+{
+    uint64_t end = offset + size_bytes;
+    bool done;
+
+    (void)writer;
+    while (offset < end) {
+        uint64_t to = resume_run(file->resume, offset, end, &done);
+        uint32_t piece = (uint32_t)(to - offset);
+        int ret = 0;
+        if (!done)
+            ret = write_all(file->fd, data, piece, offset);
+        if (!done && ret == 0)
+            ret = resume_wrote(file->resume, file->fd, offset, data, piece);
+        if (ret != 0)
+            return ret;
+        *written_bytes += done ? 0 : piece;
+        data += piece;
+        offset = to;
+    }
+    return 0;
+}
+
 /* Writes one piece of one file. */
 static void write_piece(struct file_writer *writer,
                         struct file_writer_file *file, uint64_t offset,
                         const uint8_t *data, uint32_t size_bytes,
                         struct file_writer_result *result)
 {
-    if (file->state == WRITER_FILE_WAITING) {
+    uint64_t written_bytes = 0;
+
+    if (!file->is_started) {
         file->start_us = clock_wall_us();
         file->is_started = true;
         file_writer_add_event(writer, result, WRITER_FILE_STARTED, file, 0, 0);
     }
     int ret = file_writer_open_file(writer, file);
-    if (ret == 0)
+    if (ret == 0 && file->resume != NULL) {
+        ret = write_resumable(writer, file, offset, data, size_bytes,
+                              &written_bytes);
+    } else if (ret == 0) {
         ret = write_all(file->fd, data, size_bytes, offset);
+        written_bytes = size_bytes;
+    }
     if (ret != 0) {
         file_writer_refuse_file(writer, file, -ret, result);
         return;
     }
-    file->written_bytes += size_bytes;
-    writer->status.written_bytes += size_bytes;
+    file->written_bytes += written_bytes;
+    writer->status.written_bytes += written_bytes;
     writer->status.moved_file_id = file->file_id;
     writer->status.moved_file_bytes = file->written_bytes;
     CHECK(file->written_bytes <= file->size_bytes);
@@ -276,8 +289,14 @@ void file_writer_data(struct file_writer *writer, uint64_t place,
         struct file_writer_slot slot = *file_writer_slot(writer, id);
         if (slot.place >= end || writer->status.error != FASP_ERROR_NONE)
             break;
-        if (slot.file == NULL || slot.file->size_bytes == 0 ||
-            slot.file->state > WRITER_FILE_OPEN)
+        if (slot.file == NULL || slot.file->size_bytes == 0)
+            continue;
+        if (slot.file->state == WRITER_FILE_CHECKING) {
+            file_writer_stop_with(writer, FASP_ERROR_PROTOCOL,
+                                  "the sender did not wait for GO");
+            break;
+        }
+        if (slot.file->state > WRITER_FILE_OPEN)
             continue;
         uint64_t from = slot.place > place ? slot.place : place;
         uint64_t to = slot.place + slot.file->size_bytes;
@@ -296,9 +315,10 @@ static int set_attributes(const struct file_writer *writer,
 {
     struct stat info;
 
-    if ((file->mode & 0200) == 0) {
+    if ((file->mode & 0600) != 0600) {
+        mode_t taken = ~file->mode & 0600;
         if (fstat(file->fd, &info) != 0 ||
-            fchmod(file->fd, info.st_mode & 0555) != 0)
+            fchmod(file->fd, info.st_mode & 0777 & ~taken) != 0)
             return -errno;
     }
     if (!writer->options.preserve_times)
@@ -316,6 +336,16 @@ static int set_attributes(const struct file_writer *writer,
 void file_writer_complete_file(struct file_writer *writer,
                                struct file_writer_file *file,
                                struct file_writer_result *result)
+{
+    if (writer->options.checksum == CONTROL_CHECKSUM_NONE)
+        file_writer_settle_file(writer, file, result);
+    else
+        file_writer_sum(writer, file);
+}
+
+void file_writer_settle_file(struct file_writer *writer,
+                             struct file_writer_file *file,
+                             struct file_writer_result *result)
 {
     file->state = WRITER_FILE_SETTLING;
     writer->settling[writer->settling_count++] = file;
@@ -369,6 +399,25 @@ static void sync_contents(struct file_writer *writer, bool together,
                          writer->settling[0]->path);
 }
 
+/* The name may be found by others, too: whether it still is our file. */
+static int is_still_ours(struct file_writer *writer,
+                         const struct file_writer_file *file,
+                         const char *hidden)
+{
+    struct stat ours;
+    struct stat there;
+
+    if (file->name == WRITER_NAME_HIDDEN)
+        return 0;
+    if (fstat(file->fd, &ours) != 0)
+        return -errno;
+    int ret = docroot_stat_link(&writer->docroot, hidden, &there);
+    if (ret == 0 &&
+        (ours.st_ino != there.st_ino || ours.st_dev != there.st_dev))
+        ret = -EEXIST;
+    return ret;
+}
+
 static void rename_all(struct file_writer *writer,
                        struct file_writer_result *result)
 {
@@ -376,7 +425,9 @@ static void rename_all(struct file_writer *writer,
 
     for (uint32_t i = 0; i < writer->settling_count;) {
         struct file_writer_file *file = writer->settling[i];
-        int ret = hidden_path(writer, file, hidden);
+        int ret = file_writer_hidden_path(writer, file, hidden);
+        if (ret == 0)
+            ret = is_still_ours(writer, file, hidden);
         if (ret == 0)
             ret = docroot_rename(&writer->docroot, hidden, file->path);
         if (ret != 0) {

@@ -12,6 +12,23 @@
 /* Descriptors of files that are neither complete nor written to just now. */
 #define WRITER_OPEN_MAX 64u
 
+/* Read at once, and asked about at once. */
+#define WRITER_ASK_BYTES (1u << 20)
+
+/* Files that are asked about, oldest first. */
+struct file_writer_queue {
+    struct file_writer_file *first;
+    struct file_writer_file *last;
+    struct file_writer_file *at; /* the first whose items are not all out */
+};
+
+/* An item that was not answered yet. */
+struct file_writer_asked {
+    uint64_t file_id;
+    uint32_t size_bytes;
+    uint32_t serial; /* of the question */
+};
+
 /* A file of the data space, found by its place. */
 struct file_writer_slot {
     uint64_t place;
@@ -57,6 +74,21 @@ struct file_writer {
     struct file_writer_early_failure *early; /* owned */
     uint32_t early_count;
 
+    bool awaits_go;
+    bool is_dropping; /* the session is over: what can be resumed stays */
+    uint32_t resumable_count;
+    uint64_t resume_memory_bytes;
+    struct file_writer_queue judging;
+    struct file_writer_queue summing;
+    struct file_writer_asked asked[LIMIT_CHECKS_ITEMS]; /* a ring */
+    uint32_t ask_serial; /* of the newest question */
+    uint64_t asked_first;
+    uint64_t asked_end;
+    uint64_t asked_bytes;
+    uint8_t *ask_buffer; /* owned; WRITER_ASK_BYTES */
+    int ask_fd;          /* of the ASK_TARGET file at work; -1 = none */
+    struct hash ask_hash;
+
     struct file_writer_file *settling[WRITER_SETTLE_COUNT];
     uint32_t settling_count;
     struct file_writer_folder *folders; /* owned; innermost first */
@@ -73,6 +105,8 @@ struct file_writer_slot *file_writer_slot(struct file_writer *writer,
 /* Ends the session with what the system said. */
 void file_writer_stop(struct file_writer *writer, int error, const char *what,
                       const char *path);
+void file_writer_stop_with(struct file_writer *writer, enum fasp_error error,
+                           const char *text);
 /* Whether an errno is about more than one file. */
 bool file_writer_is_fatal(int error);
 
@@ -94,7 +128,43 @@ void file_writer_refuse_file(struct file_writer *writer,
 /* Creates the hidden file. */
 int file_writer_open_file(struct file_writer *writer,
                           struct file_writer_file *file);
-/* Every byte of it was written: it settles with the next ones. */
+/* ---- file_writer_partial.c ---- */
+
+/* The name that the file is written by, and that of its side file. */
+int file_writer_hidden_path(const struct file_writer *writer,
+                            const struct file_writer_file *file,
+                            char path[LIMIT_PATH_BYTES]);
+/* Opens the partial file of an earlier session and reads its side file.
+ * Returns 0, -ENOENT when there is none of use, or -errno. */
+int file_writer_take_up(struct file_writer *writer,
+                        struct file_writer_file *file);
+/* Begins a file that was not begun: gives it its name, opens it. */
+int file_writer_begin(struct file_writer *writer,
+                      struct file_writer_file *file);
+/* Lets go of what belongs to its resuming, and of its hidden name: removed, or
+ * kept for a later session. */
+void file_writer_leave(struct file_writer *writer,
+                       struct file_writer_file *file, bool is_done);
+struct text file_writer_resume_suffix(const struct file_writer *writer);
+
+/* ---- file_writer_check.c ---- */
+
+/* A file that is to be written, or resumed, or skipped if it is the same as
+ * what is at its final name.  Returns 0 or -errno. */
+int file_writer_judge(struct file_writer *writer, struct file_writer_file *file,
+                      bool same_size, struct file_writer_result *result);
+/* Every byte is written: its checksum is to be compared. */
+void file_writer_sum(struct file_writer *writer, struct file_writer_file *file);
+bool file_writer_wants_check(struct file_writer *writer);
+/* Takes it off the queues. */
+void file_writer_forget_question(struct file_writer *writer,
+                                 struct file_writer_file *file);
+
+/* It is right: it settles with the next ones. */
+void file_writer_settle_file(struct file_writer *writer,
+                             struct file_writer_file *file,
+                             struct file_writer_result *result);
+/* Every byte of it was written. */
 void file_writer_complete_file(struct file_writer *writer,
                                struct file_writer_file *file,
                                struct file_writer_result *result);

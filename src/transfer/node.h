@@ -61,6 +61,15 @@ enum transfer_overwrite {
     TRANSFER_OVERWRITE_DIFF, /* skip where size and modification time agree */
     TRANSFER_OVERWRITE_ALWAYS,
     TRANSFER_OVERWRITE_NEVER,
+    TRANSFER_OVERWRITE_OLDER, /* where the receiver's is older */
+    TRANSFER_OVERWRITE_DIFF_AND_OLDER,
+};
+/* What is done with a part, or the whole, of a file that is there already. */
+enum transfer_resume {
+    TRANSFER_RESUME_NONE,       /* nothing is kept for later, either */
+    TRANSFER_RESUME_ATTRIBUTES, /* the source has the same size and times */
+    TRANSFER_RESUME_SPARSE,     /* and samples of it are the same */
+    TRANSFER_RESUME_FULL,       /* and all that is there is the same */
 };
 
 /* Rates in kbit/s, as on the SOAP side; cap 0 = none; target 0 = paused. */
@@ -100,6 +109,7 @@ struct transfer_params {
     bool create_path;
     bool preserve_times;
     enum transfer_overwrite overwrite;
+    enum transfer_resume resume;
     struct transfer_rates rates;
     uint32_t datagram_bytes; /* 0 = as the path allows */
     enum transfer_cipher cipher;
@@ -179,6 +189,7 @@ struct transfer_file {
     enum fasp_error error;
     struct text error_text;
     uint64_t size_bytes;
+    uint64_t start_offset; /* bytes that an earlier session had written */
     uint64_t bytes_written;
     uint64_t bytes_lost;
     int64_t start_us;
@@ -222,6 +233,8 @@ struct transfer_node_config {
     struct address listen;           /* UDP and TCP; port 0 = a free one */
     const struct transfer_node_events *events;
     void *owner;
+    /* Suffix of the side files of partial files; absent = .ferry-resume. */
+    struct text resume_suffix;
     /* Cipher None is honoured where both nodes allow it; else such sessions
      * are encrypted with AES-128 all the same. */
     bool allow_plain;

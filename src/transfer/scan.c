@@ -531,6 +531,8 @@ void scan_batch_free(struct scan_batch *batch)
 {
     if (batch == NULL)
         return;
+    for (uint32_t i = 0; i < batch->file_count; i++)
+        free(batch->files[i].checksum);
     free(batch->failures);
     free(batch->paths);
     free(batch);

@@ -47,6 +47,9 @@ struct scan_file {
     int64_t mtime_ns;
     int64_t start_us; /* wall clock; the loop's */
     uint64_t local_id;
+    uint64_t skipped_bytes;  /* that the receiver had; the loop's */
+    uint64_t repeated_bytes; /* sent again; the loop's */
+    uint8_t *checksum;       /* owned; that both ends have, or NULL */
     uint32_t path_at; /* scan_batch_path() */
     uint8_t state;    /* enum scan_file_state; the loop's */
 };

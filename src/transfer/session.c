@@ -150,6 +150,7 @@ static bool is_busy(const struct transfer_session *session)
            loop_work_busy(&session->check_work.work) ||
            loop_work_busy(&session->scan_work.work) ||
            (session->source != NULL && source_is_busy(session->source)) ||
+           checker_is_busy(&session->checker) ||
            (session->sink != NULL && sink_is_busy(session->sink));
 }
 
@@ -158,6 +159,7 @@ static enum step step_ending(struct transfer_session *session)
     loop_timer_stop(session->node->loop, &session->tick);
     session_data_stop(session);
     session_forget_login(session);
+    checker_stop(&session->checker);
     if (session->conn != NULL) {
         session_say_end(session);
         tls_conn_close(session->conn);
@@ -217,6 +219,7 @@ static void log_end(const struct transfer_session *session)
 static void free_session(struct transfer_session *session)
 {
     session_data_close(session);
+    checker_close(&session->checker, session->source);
     if (session->source != NULL)
         source_close(session->source);
     if (session->sink != NULL)
@@ -225,6 +228,9 @@ static void free_session(struct transfer_session *session)
     free(session->sink);
     free(session->results.items);
     free(session->skips.items);
+    free(session->checks.items);
+    free(session->checks.digests);
+    free(session->checks.checked);
     free(session->input);
     text_builder_free(&session->output);
     ssh_private_key_wipe(&session->key);
@@ -393,6 +399,24 @@ void session_take_rates(struct transfer_session *session,
 
 /* ---- files, before it runs ---- */
 
+static enum file_writer_overwrite
+writer_overwrite(enum transfer_overwrite overwrite)
+{
+    switch (overwrite) {
+    case TRANSFER_OVERWRITE_DIFF:
+        return WRITER_OVERWRITE_DIFF;
+    case TRANSFER_OVERWRITE_ALWAYS:
+        return WRITER_OVERWRITE_ALWAYS;
+    case TRANSFER_OVERWRITE_NEVER:
+        return WRITER_OVERWRITE_NEVER;
+    case TRANSFER_OVERWRITE_OLDER:
+        return WRITER_OVERWRITE_OLDER;
+    case TRANSFER_OVERWRITE_DIFF_AND_OLDER:
+        return WRITER_OVERWRITE_DIFF_AND_OLDER;
+    }
+    NEVER("a policy of overwriting is none");
+}
+
 bool session_make_files(struct transfer_session *session)
 {
     const struct transfer_params *params = &session->params;
@@ -410,12 +434,12 @@ bool session_make_files(struct transfer_session *session)
         .source_count = session->ordered_source_count,
         .create_path = params->create_path,
         .preserve_times = params->preserve_times,
-        .overwrite = WRITER_OVERWRITE_DIFF,
+        .overwrite = writer_overwrite(params->overwrite),
+        .resume = session_control_resume(params->resume),
+        .resume_suffix = session->node->config.resume_suffix,
     };
-    if (params->overwrite == TRANSFER_OVERWRITE_ALWAYS)
-        options.overwrite = WRITER_OVERWRITE_ALWAYS;
-    else if (params->overwrite == TRANSFER_OVERWRITE_NEVER)
-        options.overwrite = WRITER_OVERWRITE_NEVER;
+    if (session->ordered_source_count == 1 && params->source_count == 1)
+        options.first_source = params->sources[0];
     session->writer = file_writer_new(&options);
     return session->writer != NULL;
 }
@@ -426,7 +450,7 @@ void session_prepare_files(struct transfer_session *session)
 
     if (!session->is_sender) {
         work->error =
-            file_writer_check(session->writer, work->text, sizeof work->text);
+            file_writer_prepare(session->writer, work->text, sizeof work->text);
         return;
     }
     work->error = scan_check(session->scan, work->text, sizeof work->text);

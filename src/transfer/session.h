@@ -44,6 +44,7 @@
 #include "net/resolver.h"
 #include "net/tls_conn.h"
 #include "net/udp_port.h"
+#include "transfer/checker.h"
 #include "transfer/node.h"
 #include "transfer/scan.h"
 #include "transfer/sink.h"
@@ -107,6 +108,15 @@ struct session_skips {
     struct control_range *items; /* owned */
     uint32_t count;
     uint32_t room;
+};
+
+/* Items of CHECK or CHECKED that wait to be sent in one message. */
+struct session_checks {
+    struct control_check_item *items; /* owned; receiver */
+    uint8_t *digests;                 /* owned; of the items */
+    struct control_checked_item *checked; /* owned; sender */
+    uint32_t count;
+    uint64_t size_bytes;
 };
 
 /* What both ends count of files; stats are made of it. */
@@ -222,6 +232,12 @@ struct transfer_session {
     struct file_writer *writer;     /* receiver; owned until the sink has it */
     struct sink *sink;              /* receiver; owned */
     struct sink_owner sink_owner;
+    struct checker checker;  /* sender */
+    struct checker_owner checker_owner;
+    bool says_go;            /* receiver: the sender waits for it */
+    bool awaits_go;          /* sender: data waits for the receiver's word */
+    uint64_t go_count;       /* files that may be sent; receiver: as told */
+    struct session_checks checks;
     struct session_results results;
     struct session_skips skips;
     struct session_counts counts;
@@ -298,6 +314,10 @@ void session_server_message(struct transfer_session *session,
 /* The session goes before its login was answered. */
 void session_forget_login(struct transfer_session *session);
 
+/* ---- session_words.c ---- */
+uint8_t session_control_overwrite(enum transfer_overwrite overwrite);
+uint8_t session_control_resume(enum transfer_resume resume);
+
 /* ---- session_talk.c ---- */
 extern const struct tls_conn_events session_conn_events;
 void session_say(struct transfer_session *session,
@@ -333,6 +353,10 @@ void session_send_results(struct transfer_session *session,
                           const struct control_file_results *results);
 void session_send_skips(struct transfer_session *session,
                         const struct control_skip *skip);
+void session_send_check(struct transfer_session *session,
+                        const struct control_check *check);
+void session_send_go(struct transfer_session *session,
+                     const struct control_go *go);
 void session_send_done(struct transfer_session *session,
                        const struct control_totals *totals);
 
@@ -341,6 +365,8 @@ bool session_receive_open(struct transfer_session *session);
 void session_receive_turn(struct transfer_session *session, bool flush);
 void session_receive_failures(struct transfer_session *session,
                               const struct control_file_results *results);
+void session_receive_answers(struct transfer_session *session,
+                             const struct control_checked *checked);
 void session_receive_done_ack(struct transfer_session *session);
 void session_receive_tick(struct transfer_session *session);
 
@@ -359,6 +385,11 @@ void session_add_result(struct session_results *results, uint64_t file_id,
                         enum control_file_status status, enum fasp_error error);
 void session_add_skip(struct session_skips *skips, uint64_t from_place,
                       uint64_t to_place);
+void session_add_check(struct transfer_session *session,
+                       const struct file_writer_event *event);
+void session_add_checked(struct transfer_session *session, uint64_t file_id,
+                         bool equal);
+/* Says all that waits: checks, answers, skips, results. */
 void session_say_results(struct transfer_session *session);
 
 #endif

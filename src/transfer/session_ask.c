@@ -94,19 +94,17 @@ static void fill_hello(struct transfer_session *session,
         .rates = rates,
         .datagram_bytes = session->datagram_bytes,
         .cipher = (uint8_t)params->cipher,
-        .overwrite = CONTROL_OVERWRITE_DIFF,
+        .overwrite = session_control_overwrite(params->overwrite),
         .links = CONTROL_LINKS_FOLLOW,
-        .resume = CONTROL_RESUME_NONE,
+        .resume = session_control_resume(params->resume),
         .create_path = params->create_path,
         .preserve_times = params->preserve_times,
         .connection_id = session->connection_id,
         .cookie = params->cookie,
         .agent = text_of("ferry"),
     };
-    if (params->overwrite == TRANSFER_OVERWRITE_ALWAYS)
-        hello->overwrite = CONTROL_OVERWRITE_ALWAYS;
-    else if (params->overwrite == TRANSFER_OVERWRITE_NEVER)
-        hello->overwrite = CONTROL_OVERWRITE_NEVER;
+    hello->awaits_go =
+        session->writer != NULL && file_writer_awaits_go(session->writer);
     if (text_is_absent(hello->destination))
         hello->destination = text_of("");
 }
@@ -256,6 +254,7 @@ static void take_accept(struct transfer_session *session,
     params->cipher = (enum transfer_cipher)accept->cipher;
     if (!session->rates_changed)
         params->rates = rates;
+    session->awaits_go = session->is_sender && accept->awaits_go;
     session->peer_connection_id = accept->connection_id;
     session->peer_udp_port = accept->udp_port;
     if (accept->datagram_bytes != 0 &&

@@ -413,9 +413,11 @@ static uint64_t progress_mark(const struct transfer_session *session)
 
     if (session->is_sender)
         mark += fasp_sender_delivered(session->sender, FASP_SPACE_DATA) +
-                session->peer_totals.bytes_written;
+                session->peer_totals.bytes_written +
+                session->checker.checked_bytes;
     else
-        mark += session->sink->status.written_bytes;
+        mark += session->sink->status.written_bytes +
+                session->sink->status.checked_bytes;
     return mark;
 }
 

@@ -23,8 +23,10 @@ static void tell_file(struct transfer_session *session,
         .state = state,
         .error = ended ? file->error : FASP_ERROR_NONE,
         .size_bytes = file->size_bytes,
-        .bytes_written =
-            state == TRANSFER_FILE_COMPLETED ? file->size_bytes : 0,
+        .start_offset = file->resumed_bytes,
+        .bytes_written = state == TRANSFER_FILE_COMPLETED ? file->size_bytes
+                         : ended                          ? 0
+                                                 : file->resumed_bytes,
         .start_us = file->start_us,
         .end_us = ended ? file->end_us : 0,
     };
@@ -78,6 +80,12 @@ static void data_skipped(struct sink_owner *owner, uint64_t from_place,
         return;
     }
     session_add_skip(&session->skips, from_place, to_place);
+}
+
+static void ask_sender(struct sink_owner *owner,
+                       const struct file_writer_event *event)
+{
+    session_add_check(session_of(owner), event);
 }
 
 static void sink_failed(struct sink_owner *owner)
@@ -136,6 +144,7 @@ static void sink_finished(struct sink_owner *owner)
 
 bool session_receive_open(struct transfer_session *session)
 {
+    session->says_go = file_writer_awaits_go(session->writer);
     session->sink = calloc(1, sizeof *session->sink);
     if (session->sink == NULL)
         return false;
@@ -143,6 +152,7 @@ bool session_receive_open(struct transfer_session *session)
         .file_started = file_started,
         .file_ended = file_ended,
         .skip = data_skipped,
+        .ask = ask_sender,
         .failed = sink_failed,
         .progress = sink_progress,
         .finished = sink_finished,
@@ -159,6 +169,20 @@ bool session_receive_open(struct transfer_session *session)
 
 /* ---- turns ---- */
 
+/* Lets the sender go on up to the first file that is still being compared. */
+static void say_go(struct transfer_session *session)
+{
+    uint64_t judged = session->sink->status.judged_count;
+    struct control_message message = {.type = CONTROL_GO,
+                                      .go = {.file_count = judged}};
+
+    if (!session->says_go || judged == session->go_count ||
+        session->state != SESSION_RUNNING)
+        return;
+    session->go_count = judged;
+    session_say(session, &message);
+}
+
 void session_receive_turn(struct transfer_session *session, bool flush)
 {
     struct sink *sink = session->sink;
@@ -171,6 +195,7 @@ void session_receive_turn(struct transfer_session *session, bool flush)
     }
     sink_turn(sink, session->receiver, flush);
     session_say_results(session);
+    say_go(session);
 }
 
 void session_receive_tick(struct transfer_session *session)
@@ -211,6 +236,15 @@ void session_receive_failures(struct transfer_session *session,
         for (uint64_t at = 0; at < result->count; at++)
             sink_fail_file(session->sink, result->first_id + at, error);
     }
+    session_pump_soon(session);
+}
+
+void session_receive_answers(struct transfer_session *session,
+                             const struct control_checked *checked)
+{
+    for (uint32_t i = 0; i < checked->count; i++)
+        sink_answer(session->sink, checked->items[i].file_id,
+                    checked->items[i].count, checked->items[i].equal);
     session_pump_soon(session);
 }
 

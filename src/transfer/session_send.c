@@ -31,8 +31,13 @@ static void tell_file(struct transfer_session *session,
         .error = error,
         .size_bytes = file->size_bytes,
         .start_us = file->start_us,
+        .bytes_lost = file->repeated_bytes,
     };
 
+    if (state == TRANSFER_FILE_RUNNING || state == TRANSFER_FILE_COMPLETED)
+        told.start_offset = file->skipped_bytes;
+    if (state == TRANSFER_FILE_RUNNING)
+        told.bytes_written = file->skipped_bytes;
     if (state != TRANSFER_FILE_RUNNING)
         told.end_us = clock_wall_us();
     if (state == TRANSFER_FILE_COMPLETED)
@@ -82,8 +87,33 @@ static void no_memory(struct source_owner *owner)
     session_kick(session_of(owner));
 }
 
+static void file_checked(struct checker_owner *owner, uint64_t file_id,
+                         bool equal)
+{
+    session_add_checked(
+        OWNER_OF(owner, struct transfer_session, checker_owner), file_id,
+        equal);
+}
+
+static void checks_done(struct checker_owner *owner)
+{
+    struct transfer_session *session =
+        OWNER_OF(owner, struct transfer_session, checker_owner);
+
+    if (is_running(session))
+        session_pump_soon(session);
+    else
+        session_kick(session);
+}
+
 bool session_send_open(struct transfer_session *session)
 {
+    session->checker_owner = (struct checker_owner){
+        .checked = file_checked,
+        .done = checks_done,
+    };
+    checker_init(&session->checker, session->node->loop, session->docroot,
+                 &session->checker_owner);
     session->source_owner = (struct source_owner){
         .started = file_started,
         .failed = file_failed,
@@ -112,6 +142,25 @@ static void tell_failures(struct transfer_session *session,
     }
 }
 
+/* Lets the data be sent that may be sent. */
+static void open_data(struct transfer_session *session)
+{
+    struct source *source = session->source;
+    struct scan_batch *batch;
+    uint64_t end = source->data_end;
+
+    if (session->awaits_go && session->go_count < session->totals.files) {
+        const struct scan_file *file =
+            source_file(source, session->go_count, &batch);
+        if (file == NULL)
+            return; /* it ended already, so its data is behind us */
+        end = file->place;
+    }
+    source->data_open = end;
+    fasp_sender_limit(session->sender, FASP_SPACE_DATA, end,
+                      session->scan_finished && end == source->data_end);
+}
+
 static void take_batch(struct transfer_session *session,
                        struct scan_batch *batch)
 {
@@ -128,11 +177,10 @@ static void take_batch(struct transfer_session *session,
     }
     bool last = batch->last;
     uint64_t catalogue_end = batch->catalogue_place + batch->catalogue_bytes;
-    uint64_t data_end = batch->data_end;
     source_add(session->source, batch);
     fasp_sender_limit(session->sender, FASP_SPACE_CATALOGUE, catalogue_end,
                       last);
-    fasp_sender_limit(session->sender, FASP_SPACE_DATA, data_end, last);
+    open_data(session);
     session_pump_soon(session);
 }
 
@@ -227,6 +275,28 @@ void session_send_results(struct transfer_session *session,
     session_pump_soon(session);
 }
 
+void session_send_check(struct transfer_session *session,
+                        const struct control_check *check)
+{
+    if (!checker_add(&session->checker, session->source, check))
+        session_fail(session, FASP_ERROR_PROTOCOL,
+                     "the receiver asks about what is not there, or too much");
+}
+
+void session_send_go(struct transfer_session *session,
+                     const struct control_go *go)
+{
+    if (!session->awaits_go || go->file_count < session->go_count ||
+        go->file_count > session->totals.files) {
+        session_fail(session, FASP_ERROR_PROTOCOL,
+                     "the receiver's GO is out of place");
+        return;
+    }
+    session->go_count = go->file_count;
+    open_data(session);
+    session_pump_soon(session);
+}
+
 void session_send_skips(struct transfer_session *session,
                         const struct control_skip *skip)
 {
@@ -237,6 +307,7 @@ void session_send_skips(struct transfer_session *session,
                          "the receiver skips what is not there");
             return;
         }
+        source_skipped(session->source, range->from_place, range->to_place);
         if (!fasp_sender_skip(session->sender, FASP_SPACE_DATA,
                               range->from_place, range->to_place)) {
             session_fail(session, FASP_ERROR_MEMORY, NULL);

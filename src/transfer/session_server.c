@@ -82,6 +82,25 @@ static enum transfer_overwrite overwrite_of(uint8_t overwrite)
         return TRANSFER_OVERWRITE_DIFF;
     case CONTROL_OVERWRITE_NEVER:
         return TRANSFER_OVERWRITE_NEVER;
+    case CONTROL_OVERWRITE_OLDER:
+        return TRANSFER_OVERWRITE_OLDER;
+    case CONTROL_OVERWRITE_DIFF_AND_OLDER:
+        return TRANSFER_OVERWRITE_DIFF_AND_OLDER;
+    }
+    NEVER("control_decode() lets known values through only");
+}
+
+static enum transfer_resume resume_of(uint8_t resume)
+{
+    switch ((enum control_resume)resume) {
+    case CONTROL_RESUME_NONE:
+        return TRANSFER_RESUME_NONE;
+    case CONTROL_RESUME_ATTRIBUTES:
+        return TRANSFER_RESUME_ATTRIBUTES;
+    case CONTROL_RESUME_SPARSE:
+        return TRANSFER_RESUME_SPARSE;
+    case CONTROL_RESUME_FULL:
+        return TRANSFER_RESUME_FULL;
     }
     NEVER("control_decode() lets known values through only");
 }
@@ -94,8 +113,6 @@ static const char *not_built(const struct control_hello *hello,
         return "the protocol's version";
     if (hello->links != CONTROL_LINKS_FOLLOW)
         return "the policy of symbolic links";
-    if (hello->resume != CONTROL_RESUME_NONE)
-        return "resuming";
     if (!session_rates_from(&hello->rates, rates))
         return "the rate policy";
     return NULL;
@@ -116,6 +133,8 @@ static void take_hello(struct transfer_session *session,
     params->create_path = hello->create_path;
     params->preserve_times = hello->preserve_times;
     params->overwrite = overwrite_of(hello->overwrite);
+    params->resume = resume_of(hello->resume);
+    session->awaits_go = session->is_sender && hello->awaits_go;
     params->cipher = (enum transfer_cipher)hello->cipher;
     if (params->cipher == TRANSFER_CIPHER_NONE && !node->config.allow_plain)
         params->cipher = TRANSFER_CIPHER_AES_128;
@@ -341,6 +360,8 @@ static void accept_session(struct transfer_session *session)
                 .rates = session_control_rates(&params->rates),
                 .datagram_bytes = session->datagram_bytes,
                 .cipher = (uint8_t)params->cipher,
+                .awaits_go = session->writer != NULL &&
+                             file_writer_awaits_go(session->writer),
             },
     };
     session_say(session, &message);

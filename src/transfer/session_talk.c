@@ -159,6 +159,21 @@ static void take_running(struct transfer_session *session,
             break;
         session_send_skips(session, &message->skip);
         return;
+    case CONTROL_CHECK:
+        if (!session->is_sender)
+            break;
+        session_send_check(session, &message->check);
+        return;
+    case CONTROL_GO:
+        if (!session->is_sender)
+            break;
+        session_send_go(session, &message->go);
+        return;
+    case CONTROL_CHECKED:
+        if (session->is_sender)
+            break;
+        session_receive_answers(session, &message->checked);
+        return;
     case CONTROL_PROGRESS:
         if (!session->is_sender)
             break;

@@ -20,6 +20,8 @@ int sink_open(struct sink *sink, struct loop *loop, struct block_pool *pool,
     sink->catalogue = catalogue;
     sink->catalogue_job.sink = sink;
     sink->fail_job.sink = sink;
+    sink->answer_job.sink = sink;
+    sink->check_job.sink = sink;
     sink->settle_job.sink = sink;
     sink->finish_job.sink = sink;
     return 0;
@@ -47,6 +49,10 @@ void sink_close(struct sink *sink)
     free(sink->catalogue);
     free(sink->failures);
     free(sink->failing);
+    free(sink->answers);
+    free(sink->answering);
+    sink->answers = NULL;
+    sink->answering = NULL;
     sink->catalogue = NULL;
     sink->failures = NULL;
     sink->failing = NULL;
@@ -174,6 +180,9 @@ static void tell_events(struct sink *sink, struct file_writer_result *result)
         case WRITER_SKIP:
             sink->has_skips = true;
             sink->owner->skip(sink->owner, event->from_place, event->to_place);
+            break;
+        case WRITER_ASK:
+            sink->owner->ask(sink->owner, event);
             break;
         }
     }
@@ -322,6 +331,56 @@ void sink_fail_file(struct sink *sink, uint64_t file_id, enum fasp_error error)
         (struct sink_failure){file_id, error};
 }
 
+/* ---- what is compared with the sender ---- */
+
+static void answer_run(struct loop_work *work)
+{
+    struct sink_job *job = OWNER_OF(work, struct sink_job, work);
+    struct sink *sink = job->sink;
+
+    for (uint32_t i = 0; i < sink->answering_count; i++)
+        file_writer_answer(sink->writer, sink->answering[i].file_id,
+                           sink->answering[i].count, sink->answering[i].equal,
+                           &job->result);
+    file_writer_status(sink->writer, &job->status);
+}
+
+static void start_answers(struct sink *sink)
+{
+    if (sink->answer_count == 0 || loop_work_busy(&sink->answer_job.work))
+        return;
+    free(sink->answering);
+    sink->answering = sink->answers;
+    sink->answering_count = sink->answer_count;
+    sink->answers = NULL;
+    sink->answer_count = 0;
+    sink->answer_room = 0;
+    start_job(sink, &sink->answer_job, answer_run, job_done);
+}
+
+void sink_answer(struct sink *sink, uint64_t file_id, uint32_t count,
+                 bool equal)
+{
+    if (sink->answer_count == sink->answer_room) {
+        uint32_t room = sink->answer_room ? sink->answer_room * 2 : 16;
+        struct sink_answer *answers =
+            realloc(sink->answers, room * sizeof *answers);
+        CHECK(answers != NULL);
+        sink->answers = answers;
+        sink->answer_room = room;
+    }
+    sink->answers[sink->answer_count++] =
+        (struct sink_answer){file_id, count, equal};
+}
+
+static void check_run(struct loop_work *work)
+{
+    struct sink_job *job = OWNER_OF(work, struct sink_job, work);
+
+    file_writer_check(job->sink->writer, &job->result);
+    file_writer_status(job->sink->writer, &job->status);
+}
+
 /* ---- the turn ---- */
 
 /* Where the data that may be written ends: behind the records that are known.
@@ -425,7 +484,8 @@ static bool is_all_here(const struct sink *sink)
     return sink->status.catalogue_complete &&
            sink->catalogue_taken == sink->catalogue_have &&
            sink->data_have >= known_end(sink) && sink->block_count == 0 &&
-           sink->failure_count == 0 && sink->busy_count == 0;
+           sink->failure_count == 0 && sink->answer_count == 0 &&
+           !sink->status.is_asking && sink->busy_count == 0;
 }
 
 void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush)
@@ -439,7 +499,10 @@ void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush)
         sink->data_top = sink->data_have;
 
     start_fail(sink);
+    start_answers(sink);
     start_catalogue(sink);
+    if (sink->status.wants_check && !loop_work_busy(&sink->check_job.work))
+        start_job(sink, &sink->check_job, check_run, job_done);
     turn_blocks(sink, receiver, flush);
     if (is_all_here(sink)) {
         sink->is_finishing = true;

@@ -71,6 +71,12 @@ struct sink_failure {
     enum fasp_error error;
 };
 
+struct sink_answer {
+    uint64_t file_id;
+    uint32_t count;
+    bool equal;
+};
+
 struct sink_owner {
     void (*file_started)(struct sink_owner *owner,
                          const struct file_writer_file *file);
@@ -80,6 +86,9 @@ struct sink_owner {
     /* No byte of [from_place, to_place) of the data is needed. */
     void (*skip)(struct sink_owner *owner, uint64_t from_place,
                  uint64_t to_place);
+    /* The sender is to be asked: a WRITER_ASK event. */
+    void (*ask)(struct sink_owner *owner,
+                const struct file_writer_event *event);
     /* The session cannot go on: sink_error(). */
     void (*failed)(struct sink_owner *owner);
     /* A job ended: time for sink_turn(). */
@@ -108,6 +117,14 @@ struct sink {
     struct sink_failure *failing; /* owned; the job's at work */
     uint32_t failing_count;
     struct sink_job fail_job;
+
+    struct sink_answer *answers; /* owned; for the next job */
+    uint32_t answer_count;
+    uint32_t answer_room;
+    struct sink_answer *answering; /* owned; the job's at work */
+    uint32_t answering_count;
+    struct sink_job answer_job;
+    struct sink_job check_job;
 
     uint64_t data_have; /* came without a gap */
     uint64_t arrived_bytes;
@@ -150,6 +167,10 @@ void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush);
 
 /* The sender cannot read this file. */
 void sink_fail_file(struct sink *sink, uint64_t file_id, enum fasp_error error);
+
+/* The sender's answer to what was asked, in order. */
+void sink_answer(struct sink *sink, uint64_t file_id, uint32_t count,
+                 bool equal);
 
 /* What can be taken in beyond what came, and how long the disk needs for what
  * waits for it. */

@@ -105,6 +105,50 @@ static const uint8_t *catalogue_data(struct source *source, uint64_t place,
     return batch->catalogue + offset;
 }
 
+/* The file that has the byte, or the first one behind it in its batch. */
+static struct scan_file *file_at_place(struct scan_batch *batch, uint64_t place)
+{
+    uint32_t low = 0;
+    uint32_t high = batch->file_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        struct scan_file *file = &batch->files[middle];
+        if (file->place + file->size_bytes <= place)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < batch->file_count ? &batch->files[low] : NULL;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Adds the bytes of [from, to) to the files that they are of. */
+static void count_bytes(struct source *source, uint64_t from, uint64_t to,
+                        bool is_skip)
+{
+    for (struct scan_batch *batch = source->first; batch != NULL && from < to;
+         batch = batch->next) {
+        struct scan_file *file =
+            from < batch->data_end ? file_at_place(batch, from) : NULL;
+        const struct scan_file *end = batch->files + batch->file_count;
+        for (; file != NULL && file < end && file->place < to; file++) {
+            uint64_t stop = least(to, file->place + file->size_bytes);
+            if (stop <= from || from < file->place)
+                continue;
+            if (is_skip)
+                file->skipped_bytes += stop - from;
+            else
+                file->repeated_bytes += stop - from;
+            from = stop;
+        }
+    }
+}
+
 const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,
                            uint32_t want_bytes, uint32_t *have_bytes)
 {
@@ -123,12 +167,20 @@ const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,
     uint32_t left = block->have_bytes - offset;
     *have_bytes = left < want_bytes ? left : want_bytes;
     uint64_t end = place + *have_bytes;
+    if (place < source->front)
+        count_bytes(source, place, least(end, source->front), false);
     if (end > source->front) {
         source->new_bytes +=
             end - (place > source->front ? place : source->front);
         source->front = end;
     }
     return block->data + offset;
+}
+
+void source_skipped(struct source *source, uint64_t from_place,
+                    uint64_t to_place)
+{
+    count_bytes(source, from_place, to_place, true);
 }
 
 /* ---- reading ---- */
@@ -242,9 +294,9 @@ static bool load_block(struct source *source, uint64_t index)
     uint64_t begin = index * BLOCK_BYTES;
     struct source_block *block = block_at(source, index);
 
-    if (begin >= source->data_end)
+    if (begin >= source->data_open || source->data_open <= source->delivered)
         return false;
-    uint64_t left = source->data_end - begin;
+    uint64_t left = source->data_open - begin;
     uint32_t goal_bytes = left < BLOCK_BYTES ? (uint32_t)left : BLOCK_BYTES;
 
     if (block->state != SOURCE_FREE && block->index != index) {

@@ -90,6 +90,7 @@ struct source {
     struct scan_batch *file_at;      /* where the last result was */
 
     uint64_t data_end;  /* of what was scanned so far */
+    uint64_t data_open; /* of what may be sent */
     uint64_t delivered; /* of the data space, for good */
     uint64_t front;     /* new data was asked for up to here */
     uint64_t new_bytes; /* of data, asked for the first time */
@@ -115,6 +116,10 @@ bool source_is_busy(const struct source *source);
 void source_add(struct source *source, struct scan_batch *batch);
 /* Batches that are held; a scan that runs too far ahead waits. */
 uint32_t source_batch_count(const struct source *source);
+
+/* The receiver has, or does not want, these bytes. */
+void source_skipped(struct source *source, uint64_t from_place,
+                    uint64_t to_place);
 
 /* The callback of struct fasp_source; `user` is the source. */
 const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,

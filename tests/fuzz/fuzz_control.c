@@ -156,7 +156,8 @@ void fuzz_seeds(void)
     seed_auth();
     seed((struct control_message){
         CONTROL_ACCEPT,
-        .accept = {session, 33001, 7, rates, 0, CONTROL_CIPHER_AES_256, true}});
+        .accept = {session, 33001, 7, rates, 0, CONTROL_CIPHER_AES_256, true,
+                   true}});
     for (int i = 0; i < 2; i++)
         seed(
             (struct control_message){i == 0 ? CONTROL_REFUSE : CONTROL_ABORT,
@@ -168,4 +169,10 @@ void fuzz_seeds(void)
         seed((struct control_message){(enum control_type)type,
                                       .totals = {1, 2, 3, UINT64_MAX}});
     seed((struct control_message){CONTROL_RATE, .rates = rates});
+    const struct control_check_item check = {
+        7, 0, 5, CONTROL_CHECKSUM_MD5, text_of("0123456789abcdef")};
+    const struct control_checked_item checked = {7, 1, true};
+    seed((struct control_message){CONTROL_CHECK, .check = {&check, 1}});
+    seed((struct control_message){CONTROL_CHECKED, .checked = {&checked, 1}});
+    seed((struct control_message){CONTROL_GO, .go = {7}});
 }

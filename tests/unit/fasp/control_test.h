@@ -45,6 +45,14 @@ static const struct control_file_result some_results[] = {
 static const struct control_range some_ranges[] = {
     {0, 1}, {5, 1000000}, {CONTROL_PLACE_MAX - 1, CONTROL_PLACE_MAX}};
 
+static const struct control_check_item some_checks[] = {
+    {7, 1 << 20, 1 << 20, CONTROL_CHECKSUM_SHA256,
+     {"0123456789abcdef0123456789abcdef", 32}},
+    {UINT64_MAX, 0, 1, CONTROL_CHECKSUM_MD5, {"0123456789abcdef", 16}},
+};
+static const struct control_checked_item some_checked[] = {
+    {7, 1, true}, {UINT64_MAX, UINT32_MAX, false}};
+
 static inline struct control_message hello(void)
 {
     return (struct control_message){
@@ -69,6 +77,15 @@ static inline struct control_message hello(void)
                 .resume = CONTROL_RESUME_FULL,
                 .create_path = true,
                 .preserve_times = true,
+                .awaits_go = true,
+                .file_flags = CONTROL_FILE_FLAGS_ALL,
+                .checksum = CONTROL_CHECKSUM_MD5,
+                .partial_suffix = text_of(".part"),
+                .save_suffix = text_of(".old"),
+                .source_base = text_of("base"),
+                .excludes = {"*.o\0a\0", 6},
+                .oldest_s = (uint64_t)-5,
+                .newest_s = INT64_MAX,
                 .connection_id = 0xdeadbeef,
                 .cookie = text_of("my cookie"),
                 .agent = text_of("ferry 0.1"),
@@ -89,7 +106,8 @@ static inline struct control_message message_of(enum control_type type)
         break;
     case CONTROL_ACCEPT:
         message.accept = (struct control_accept){
-            session_id, 33001, 77, some_rates, 0, CONTROL_CIPHER_AES_256, true};
+            session_id, 33001, 77, some_rates, 0, CONTROL_CIPHER_AES_256, true,
+            true};
         break;
     case CONTROL_REFUSE:
     case CONTROL_ABORT:
@@ -108,6 +126,15 @@ static inline struct control_message message_of(enum control_type type)
         break;
     case CONTROL_RATE:
         message.rates = some_rates;
+        break;
+    case CONTROL_CHECK:
+        message.check = (struct control_check){some_checks, 2};
+        break;
+    case CONTROL_CHECKED:
+        message.checked = (struct control_checked){some_checked, 2};
+        break;
+    case CONTROL_GO:
+        message.go = (struct control_go){UINT64_MAX};
         break;
     }
     return message;

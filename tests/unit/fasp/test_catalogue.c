@@ -33,12 +33,18 @@ static const struct catalogue_record records[] = {
     {.kind = CATALOGUE_FOLDER,
      .path = {"tree", 4},
      .mtime_ns = 5,
-     .mode = 0755},
+     .mode = 0755,
+     .flags = CATALOGUE_HAS_OWNER | CATALOGUE_HAS_ACCESS_TIME,
+     .uid = 1000,
+     .gid = UINT32_MAX,
+     .atime_ns = -7},
     {.kind = CATALOGUE_FILE,
      .path = {"tree/a", 6},
      .size_bytes = 1000,
      .mtime_ns = -1,
-     .mode = 0644},
+     .mode = 0644,
+     .flags = CATALOGUE_HAS_ACCESS_TIME,
+     .atime_ns = 9},
     {.kind = CATALOGUE_FILE, .path = {"tree/empty", 10}, .mode = 0},
     {.kind = CATALOGUE_SYMLINK,
      .path = {"tree/link", 9},
@@ -70,6 +76,10 @@ static void expect_record(const struct catalogue_record *got, int index)
     cr_assert(text_equal(got->target, sent->target));
     cr_assert_eq(got->mtime_ns, sent->mtime_ns);
     cr_assert_eq(got->mode, sent->mode);
+    cr_assert_eq(got->flags, sent->flags);
+    cr_assert_eq(got->uid, sent->uid);
+    cr_assert_eq(got->gid, sent->gid);
+    cr_assert_eq(got->atime_ns, sent->atime_ns);
     cr_assert_eq(got->size_bytes, sent->size_bytes);
     cr_assert_eq(got->error, sent->error);
     cr_assert_eq(memcmp(&got->totals, &sent->totals, sizeof got->totals), 0);
@@ -281,8 +291,8 @@ Test(catalogue, no_bit_but_permissions_travels)
     for (uint32_t bit = 0; bit < 16; bit++) {
         writer = bytes_write_to(wire, sizeof wire);
         catalogue_put(&writer, &records[1]);
-        wire[bytes_written(&writer) - 2] = (uint8_t)(1u << bit >> 8);
-        wire[bytes_written(&writer) - 1] = (uint8_t)(1u << bit);
+        wire[bytes_written(&writer) - 10] = (uint8_t)(1u << bit >> 8);
+        wire[bytes_written(&writer) - 9] = (uint8_t)(1u << bit);
         cr_assert_eq(parse_wire(), (1u << bit) <= 0777 ? CATALOGUE_RECORD
                                                        : CATALOGUE_BAD_FIELD);
     }

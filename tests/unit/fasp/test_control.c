@@ -5,7 +5,7 @@ TestSuite(control, .init = set_up, .fini = tear_down, .timeout = 60);
 
 Test(control, every_message_comes_back_as_it_was)
 {
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         struct control_message message = message_of(type), back;
         uint32_t used_bytes;
 
@@ -58,6 +58,15 @@ Test(control, each_field_of_a_hello_arrives_in_its_place)
     cr_assert_eq(got->resume, CONTROL_RESUME_FULL);
     cr_assert(got->create_path);
     cr_assert(got->preserve_times);
+    cr_assert(got->awaits_go);
+    cr_assert_eq(got->file_flags, CONTROL_FILE_FLAGS_ALL);
+    cr_assert_eq(got->checksum, CONTROL_CHECKSUM_MD5);
+    cr_assert(text_is(got->partial_suffix, ".part"));
+    cr_assert(text_is(got->save_suffix, ".old"));
+    cr_assert(text_is(got->source_base, "base"));
+    cr_assert(text_equal(got->excludes, text_from("*.o\0a\0", 6)));
+    cr_assert_eq(got->oldest_s, (uint64_t)-5);
+    cr_assert_eq(got->newest_s, INT64_MAX);
     cr_assert_eq(got->connection_id, 0xdeadbeef);
     cr_assert(text_is(got->cookie, "my cookie"));
     cr_assert(text_is(got->agent, "ferry 0.1"));
@@ -83,7 +92,7 @@ Test(control, the_bytes_of_a_message_are_those_of_the_document)
 
 Test(control, a_cut_message_is_incomplete_at_every_position)
 {
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         struct control_message message = message_of(type), back;
 
         encode(&message);
@@ -102,7 +111,7 @@ Test(control, a_cut_message_is_incomplete_at_every_position)
 
 Test(control, a_message_whose_size_cuts_its_fields_is_refused)
 {
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         struct control_message message = message_of(type), back;
 
         encode(&message);
@@ -119,7 +128,7 @@ Test(control, a_message_whose_size_cuts_its_fields_is_refused)
 
 Test(control, bytes_behind_the_fields_are_for_later_versions)
 {
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         struct control_message message = message_of(type), back;
 
         encode(&message);
@@ -138,11 +147,11 @@ Test(control, several_messages_follow_each_other)
     uint32_t at = 0, used_bytes = 0;
     struct control_message back;
 
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         struct control_message message = message_of(type);
         control_encode(&message, &wire);
     }
-    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_RATE; type++) {
+    for (enum control_type type = CONTROL_HELLO; type <= CONTROL_GO; type++) {
         cr_assert_eq(control_decode((uint8_t *)wire.data + at,
                                     wire.size_bytes - at, &arena, &back,
                                     &used_bytes, NULL),
@@ -159,7 +168,7 @@ Test(control, unknown_types_are_skipped_or_refused_by_their_number)
         uint16_t type;
         enum control_result expected;
     } cases[] = {
-        {0, CONTROL_BAD_TYPE},      {12, CONTROL_BAD_TYPE},
+        {0, CONTROL_BAD_TYPE},      {15, CONTROL_BAD_TYPE},
         {0x7fff, CONTROL_BAD_TYPE}, {0x8000, CONTROL_SKIPPED},
         {0x8001, CONTROL_SKIPPED},  {0xffff, CONTROL_SKIPPED},
     };

@@ -78,8 +78,16 @@ Test(control_layout, the_fields_of_a_hello_have_ranges)
     EXPECT_FITS(true, h->datagram_bytes = CONTROL_DATAGRAM_BYTES_MAX);
     EXPECT_FITS(false, h->datagram_bytes = CONTROL_DATAGRAM_BYTES_MAX + 1);
     EXPECT_FITS(false, h->cipher = CONTROL_CIPHER_AES_256 + 1);
-    EXPECT_FITS(false, h->overwrite = CONTROL_OVERWRITE_NEVER + 1);
-    EXPECT_FITS(false, h->links = CONTROL_LINKS_SKIP + 1);
+    EXPECT_FITS(false, h->overwrite = CONTROL_OVERWRITE_DIFF_AND_OLDER + 1);
+    EXPECT_FITS(false, h->links = CONTROL_LINKS_COPY_FORCE + 1);
+    EXPECT_FITS(false, h->file_flags = CONTROL_FILE_FLAGS_ALL + 1);
+    EXPECT_FITS(false, h->checksum = CONTROL_CHECKSUM_SHA256 + 1);
+    EXPECT_FITS(true, h->partial_suffix = some(CONTROL_SUFFIX_BYTES_MAX));
+    EXPECT_FITS(false, h->partial_suffix = some(CONTROL_SUFFIX_BYTES_MAX + 1));
+    EXPECT_FITS(false, h->save_suffix = some(CONTROL_SUFFIX_BYTES_MAX + 1));
+    EXPECT_FITS(false, h->source_base = some(LIMIT_PATH_BYTES + 1));
+    EXPECT_FITS(true, h->excludes = some(0));
+    EXPECT_FITS(false, h->excludes = text_of("no NUL behind it"));
     EXPECT_FITS(false, h->resume = CONTROL_RESUME_FULL + 1);
     EXPECT_FITS(false, h->connection_id = 0);
 }
@@ -118,9 +126,9 @@ Test(control_layout, as_many_sources_travel_as_an_order_may_have)
     for (uint32_t i = 0; i < 256; i++)
         many[i] = some(LIMIT_PATH_BYTES);
     EXPECT_FITS(true, h->sources = many,
-                h->source_count = h->ordered_source_count = 247);
+                h->source_count = h->ordered_source_count = 239);
     EXPECT_FITS(false, h->sources = many,
-                h->source_count = h->ordered_source_count = 248);
+                h->source_count = h->ordered_source_count = 240);
 }
 
 Test(control_layout, each_method_has_its_own_proof_and_no_other)
@@ -289,4 +297,39 @@ Test(control_layout, what_only_people_read_is_cut_to_fit)
     encode(&message);
     cr_assert_eq(decode(&back), CONTROL_OK);
     cr_assert_eq(back.failure.text.size_bytes, 2);
+}
+
+/* Decodes a CHECK of `count` items of MD5 whose first has this size. */
+static enum control_result take_check(uint32_t count, uint64_t size_bytes,
+                                      uint8_t checksum)
+{
+    static const uint32_t size_at = CONTROL_HEADER_BYTES + 4 + 16;
+    struct control_check_item items[2] = {
+        {0, 0, 1, CONTROL_CHECKSUM_MD5, some(16)},
+        {0, 0, 1, CONTROL_CHECKSUM_SHA1, some(20)},
+    };
+    struct control_message message = {.type = CONTROL_CHECK,
+                                      .check = {items, count}};
+    struct control_message back;
+
+    encode(&message);
+    for (uint32_t i = 0; i < 8; i++)
+        wire.data[size_at + i] = (char)(size_bytes >> (56 - 8 * i));
+    wire.data[size_at + 8] = (char)checksum;
+    return decode(&back);
+}
+
+Test(control_layout, a_check_is_of_samples_or_of_one_whole_file)
+{
+    const uint8_t md5 = CONTROL_CHECKSUM_MD5;
+
+    cr_expect_eq(take_check(1, CONTROL_CHECK_BYTES_MAX, md5), CONTROL_OK);
+    cr_expect_eq(take_check(2, CONTROL_CHECK_BYTES_MAX, md5),
+                 CONTROL_BAD_FIELD);
+    cr_expect_eq(take_check(2, CONTROL_CHECK_BYTES_MAX - 1, md5), CONTROL_OK);
+    cr_expect_eq(take_check(1, CONTROL_PLACE_MAX, md5), CONTROL_OK);
+    cr_expect_eq(take_check(1, CONTROL_PLACE_MAX + 1, md5), CONTROL_BAD_FIELD);
+    cr_expect_eq(take_check(1, 0, md5), CONTROL_BAD_FIELD);
+    cr_expect_eq(take_check(1, 1, CONTROL_CHECKSUM_SHA256), CONTROL_BAD_FIELD);
+    cr_expect_eq(take_check(1, 1, CONTROL_CHECKSUM_NONE), CONTROL_BAD_FIELD);
 }

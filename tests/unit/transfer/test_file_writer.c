@@ -46,7 +46,7 @@ static void open_writer(const char *destination)
     options.destination = text_of(destination);
     writer = file_writer_new(&options);
     cr_assert_not_null(writer);
-    cr_assert_eq(file_writer_check(writer, text, sizeof text), 0, "%s", text);
+    cr_assert_eq(file_writer_prepare(writer, text, sizeof text), 0, "%s", text);
 }
 
 static void put(enum catalogue_kind kind, const char *path, uint64_t size_bytes,
