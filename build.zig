@@ -46,6 +46,7 @@ pub fn build(b: *std.Build) void {
     const tests = b.step("test", "Run all tests");
     tests.dependOn(addUnitTests(b, host, schemas));
     tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", &.{}, "Check the rules of the house: layers, libraries, one static binary"));
+    tests.dependOn(addPropertyTests(b, host, schemas));
     addSanitizedTests(b, host, schemas);
     addFuzzing(b, host, schemas);
     tests.dependOn(addPythonTests(b, ferry, "test:contract", "tests/contract", &.{}, "Send what the clients of the original send, check every byte of the answers"));
@@ -171,6 +172,40 @@ fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath)
     run.stdio = .inherit;
     c.passArguments(b, run);
     b.step("test:asan", "Run unit and end-to-end tests with AddressSanitizer and UBSan; -- -k crash").dependOn(&run.step);
+}
+
+/// What must never be lost, against a simulated world: many seeds, and the same with one promise after another taken out.
+fn addPropertyTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) *std.Build.Step {
+    const libs = Libs.add(b, host);
+    const exe = c.addExecutable(b, "prop-subscriptions", host);
+    exe.root_module.addCSourceFiles(.{ .root = b.path("tests/prop"), .files = listC(b, "tests/prop"), .flags = flags });
+    exe.root_module.addCSourceFiles(.{ .root = b.path("src/central"), .files = &.{
+        "callback_policy.c", "changes.c", "cursors.c", "delivery.c", "end_notice.c", "recent.c", "subscription_index.c", "subscriptions.c", "topics.c",
+    }, .flags = flags });
+    // The world has a clock of its own.
+    for (listC(b, "src/base")) |file| if (!std.mem.eql(u8, file, "clock.c")) exe.root_module.addCSourceFile(.{ .file = b.path(b.fmt("src/base/{s}", .{file})), .flags = flags });
+    exe.root_module.addCSourceFiles(.{ .root = b.path("src/http"), .files = &.{ "fields.c", "url.c" }, .flags = flags });
+    addFolder(b, exe, "soap");
+    exe.root_module.addCSourceFile(.{ .file = schemas, .flags = flags });
+    exe.root_module.addIncludePath(b.path("src"));
+    libs.link(b, exe);
+
+    const all = b.step("test:subscriptions", "Run 10,000 simulated lives of subscriptions, and show that each promise is needed");
+    const lives = b.addRunArtifact(exe);
+    lives.addArg("10000");
+    lives.has_side_effects = true;
+    all.dependOn(&lives.step);
+    const mutants = b.addSystemCommand(&.{ "python3", "tests/prop/mutants.py", b.graph.zig_exe });
+    mutants.addFileArg(schemas);
+    mutants.addArtifactArg(libs.expat);
+    mutants.setCwd(b.path("."));
+    mutants.has_side_effects = true;
+    mutants.stdio = .inherit;
+    all.dependOn(&mutants.step);
+
+    const some = b.addRunArtifact(exe);
+    some.addArg("500");
+    return &some.step;
 }
 
 /// libFuzzer is clang's: a step for each target, and one for a fixed number of runs of all.

@@ -6,6 +6,8 @@
 /* Cursors go to the disk together, this long after the first moved: a crash
  * costs no more than a second delivery of what was sent meanwhile. */
 #define FLUSH_NS UINT64_C(20000000)
+/* After a failure: as often as changes are tried again. */
+#define AGAIN_NS UINT64_C(1000000000)
 
 /* Idle subscriptions are stored when this many events went past them: no more
  * than these are read in vain after a crash. */
@@ -31,6 +33,35 @@ uint64_t subscriptions_cursor_min(const struct subscriptions *subs)
     return min;
 }
 
+/* What was not stored is tried again, with the next flush. */
+static void mark_all(struct subscriptions *subs)
+{
+    for (struct subscription *each = subs->first; each; each = each->next)
+        if (each->state < SUBSCRIPTION_CLOSING && !each->cursor_dirty) {
+            each->cursor_dirty = true;
+            each->dirty_next = subs->dirty;
+            subs->dirty = each;
+        }
+}
+
+static void flush_fired(struct loop_timer *timer);
+
+static void flushed(void *user, int result)
+{
+    struct subscriptions *subs = user;
+
+    subs->commits_waiting--;
+    if (result != 0) {
+        LOG(subscription_not_stored, result);
+        if (!subs->stopping) {
+            mark_all(subs);
+            loop_timer_start(subs->loop, &subs->flush,
+                             loop_now_ns(subs->loop) + AGAIN_NS, flush_fired);
+        }
+    }
+    subscriptions_check_stopped(subs);
+}
+
 static void flush(struct subscriptions *subs)
 {
     struct store_batch *batch = NULL;
@@ -45,8 +76,10 @@ static void flush(struct subscriptions *subs)
         store_batch_set_cursor(batch, each->id, each->cursor);
         each->stored_cursor = each->cursor;
     }
-    if (batch != NULL)
-        subscriptions_commit(subs, batch);
+    if (batch == NULL)
+        return;
+    subs->commits_waiting++;
+    store_commit(subs->store, batch, subs, flushed);
 }
 
 static void flush_fired(struct loop_timer *timer)

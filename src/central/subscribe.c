@@ -325,8 +325,10 @@ static void change_done(void *user, int result)
     struct subscription *subscription = subscriptions_find(subs, row->uuid);
 
     if (result != 0) {
-        if (subscription != NULL)
-            subscription_forget_latest(subscription);
+        if (subscription != NULL) {
+            subscription->latest.ends &= !pending->ends;
+            subscription_change_ended(subscription);
+        }
         api_fault_server(call);
         return;
     }
@@ -343,6 +345,7 @@ static void change_done(void *user, int result)
     } else {
         subscription_set_topics(subscription, row->topics);
         subscription_set_expiry(subscription, row->expires_us);
+        subscription_change_ended(subscription);
     }
     subscription_run(subscription);
 }
@@ -360,6 +363,7 @@ static void hold_row(struct pending *pending,
     row->observer_action = text_copy(arena, row->observer_action);
     row->topics = subscription->latest.topics;
     row->expires_us = subscription->latest.expires_us;
+    subscription_change_started(subscription);
 }
 
 void subscribe_update(struct api_call *call, const struct subscribe_change *in)

@@ -105,6 +105,7 @@ struct subscription {
         uint32_t topics;
         int64_t expires_us;
         bool ends;
+        uint32_t count; /* changes on their way */
     } latest;
     uint64_t cursor;
     uint64_t stored_cursor; /* as the store has it, or was told it */
@@ -166,8 +167,10 @@ void subscription_settle(struct subscription *subscription);
 void subscription_set_topics(struct subscription *subscription,
                              uint32_t topics);
 
-/* A change could not be stored: it stays as it is. */
-void subscription_forget_latest(struct subscription *subscription);
+/* A change is on its way: `latest` has it. */
+void subscription_change_started(struct subscription *subscription);
+/* It was stored and is there, or could not be stored. */
+void subscription_change_ended(struct subscription *subscription);
 
 /* Sends again all that follows `after_sequence`, which is not above the cursor,
  * and at once: a back-off that runs ends. */

@@ -139,8 +139,16 @@ void subscription_row(const struct subscription *subscription,
     };
 }
 
-void subscription_forget_latest(struct subscription *subscription)
+void subscription_change_started(struct subscription *subscription)
 {
+    subscription->latest.count++;
+}
+
+/* What a later change was built on stays: it is on its way with that one. */
+void subscription_change_ended(struct subscription *subscription)
+{
+    if (--subscription->latest.count > 0)
+        return;
     subscription->latest.topics = subscription->interest.topics;
     subscription->latest.expires_us = subscription->expires_us;
     subscription->latest.ends = false;
