@@ -151,6 +151,16 @@ static void log_failure(struct http_tls *tls)
     LOG(http_tls_failed, tls_error_text(tls_session_error(tls->session)));
 }
 
+/* What ends the session tells the peer why, before our caller hears of it and
+ * closes: an alert that waits for the loop would be cut off by that. */
+static bool has_alert_on_its_way(const struct http_tls *tls)
+{
+    return tls_session_state(tls->session) == TLS_FAILED && !tls->failed &&
+           tls->socket_result == 0 &&
+           (tls_output_bytes(tls->session) > 0 ||
+            loop_op_busy(&tls->transport->send_op));
+}
+
 static void go_on_receiving(struct http_tls *tls)
 {
     if (tls->room == NULL || tls->recv_ready)
@@ -167,6 +177,8 @@ static void go_on_receiving(struct http_tls *tls)
     if (count > 0) {
         tls->recv_ready = true;
         tls->recv_result = (int)count;
+    } else if (has_alert_on_its_way(tls)) {
+        start_socket_send(tls); /* which comes back here */
     } else if (is_over(tls) || tls->socket_result != 0) {
         tls->recv_ready = true;
         tls->recv_result = end_result(tls);

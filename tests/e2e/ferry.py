@@ -23,7 +23,7 @@ NS = {
 }
 PASSWORD = "sesame & 'more'"
 READY = re.compile(
-    r"ready soap=(http://\S+) transfer=(\S+):(\d+) fingerprint=(SHA256:\S{43})\n")
+    r"ready soap=(https?://\S+) transfer=(\S+):(\d+) fingerprint=(SHA256:\S{43})\n")
 
 
 def wait_until(what, condition, seconds=20):
@@ -67,7 +67,7 @@ class Node:
         self.port = int(match[3])
         self.fingerprint = match[4]
         # A restart takes the same ports: clients and peers know them.
-        self.soap_listen = self.soap.removeprefix("http://")
+        self.soap_listen = self.soap.partition("://")[2]
         self.transfer_listen = f"{match[2]}:{self.port}"
         return self
 
