@@ -156,8 +156,20 @@ fn addUnitTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) *std
         c.passArguments(b, run);
         b.step(b.fmt("test:{s}", .{layer.folder}), b.fmt("Run the unit tests of src/{s}; -- --filter 'suite/*'", .{layer.folder})).dependOn(&run.step);
         all.dependOn(&run.step);
+        if (std.mem.eql(u8, layer.folder, "fasp")) addSimulations(b, exe);
     }
     return all;
+}
+
+/// The same program; every row of its tables, and what each measured.
+fn addSimulations(b: *std.Build, exe: *std.Build.Step.Compile) void {
+    const run = b.addRunArtifact(exe);
+    run.setCwd(b.path("."));
+    run.setEnvironmentVariable("FERRY_SIM_ALL", "1");
+    run.addArgs(&.{ "--filter", "sim_*/*" });
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    b.step("test:sim", "Simulate every path, company and change that the rate law is to stand").dependOn(&run.step);
 }
 
 /// Zig has no AddressSanitizer runtime: the same files, by gcc.

@@ -24,7 +24,7 @@ enum fasp_packet_type {
     FASP_PACKET_REPORT = 3,         /* what the receiver has; report.h */
     FASP_PACKET_PATH_CHALLENGE = 4, /* 8 random bytes to an unproven address */
     FASP_PACKET_PATH_RESPONSE = 5,  /* the same 8 bytes back */
-    FASP_PACKET_TRAIN = 6, /* data header, padding: measures the path */
+    FASP_PACKET_TRAIN = 6,          /* data header, padding; train.h */
 };
 
 /* Flags.  Those not listed must be 0. */
@@ -61,15 +61,6 @@ enum fasp_space {
 
 /* Packet numbers and places have 48 bits.  Numbers start at 1. */
 #define FASP_NUMBER_MAX ((UINT64_C(1) << 48) - 1)
-
-/* Trains that measure the path: FASP_TRAINS of them, FASP_TRAIN_DATAGRAMS
- * each, FASP_TRAIN_GAP_NS apart.  The place of a datagram is its own in all
- * trains. */
-#define FASP_TRAINS 3u
-#define FASP_TRAIN_DATAGRAMS 32u
-#define FASP_TRAIN_GAP_NS UINT64_C(4000000)
-/* So that 32 fit into one send. */
-#define FASP_TRAIN_DATAGRAM_BYTES_MAX FASP_DATAGRAM_BYTES_IPV4
 
 struct fasp_packet {
     enum fasp_packet_type type;

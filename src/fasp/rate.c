@@ -8,6 +8,8 @@
 #define BURST_S 0.001
 /* What one send of UDP_SEGMENT takes. */
 #define BURST_BYTES_MAX 65507.0
+/* With this queue on their vlink, members of policy fixed stop. */
+#define VLINK_QUEUE_S 0.050
 /* Estimates outlive a pause of this length. */
 #define PAUSE_S_MAX 60.0
 
@@ -30,6 +32,7 @@ void rate_init(struct rate *rate, const struct fasp_rates *rates,
         .trip_s = (double)rtt_ns * 1e-9,
         .budget = START_DATAGRAMS * (double)mss_bytes,
         .a_cap = INFINITY,
+        .limited_s = -INFINITY,
         .probe_wait_s = 4,
         .drain_slot = -1,
         .depth = 1,
@@ -71,6 +74,9 @@ void rate_publish(struct rate *rate)
     if (rate->rates.policy == FASP_POLICY_FIXED) {
         if (rate->breaker_tripped)
             speed = rate_smaller(speed, 1.25 * rate->delivered);
+        /* On a vlink all give up the same part of what they ask for. */
+        double wait_s = (double)rate->vlink_queue_ns * 1e-9;
+        speed *= rate_larger(0, 1 - wait_s / VLINK_QUEUE_S);
     } else if (span_s > 0) {
         budget = rate_larger(budget, 1.1 * floor_rate(rate) * span_s);
         speed = rate_smaller(speed, 1.1 * budget / span_s);
@@ -116,16 +122,18 @@ void rate_tick(struct rate *rate, uint64_t now_ns, int64_t wall_us,
     rate->drain_slot = slot;
 }
 
-void rate_limited(struct rate *rate)
+void rate_limited(struct rate *rate, uint64_t now_ns)
 {
-    rate->limited = true;
+    rate->limited_s = (double)now_ns * 1e-9;
 }
 
 void rate_unlimited(struct rate *rate)
 {
-    if (rate->state == RATE_START && rate->last_known)
+    if (rate->state != RATE_START)
+        return;
+    if (rate->last_known)
         rate_begin_round(rate, &rate->last);
-    rate->limited = false;
+    rate->limited_s = -INFINITY;
 }
 
 /* From what arrives now, the law finds its way. */
@@ -172,11 +180,20 @@ void rate_pause(struct rate *rate, bool paused, uint64_t now_ns)
         rate->delivered = 0; /* says nothing any more */
         rate_start_anew(rate, now_s);
     }
+    if (!paused && rate->paused) {
+        if (rate->last_known)
+            rate_begin_round(rate, &rate->last);
+        rate_limited(rate, now_ns);
+    }
     rate->paused = paused;
     rate_publish(rate);
 }
 
 void rate_vlink_queue(struct rate *rate, uint64_t queue_ns)
 {
+    if (queue_ns == rate->vlink_queue_ns)
+        return;
     rate->vlink_queue_ns = queue_ns;
+    if (rate->rates.policy == FASP_POLICY_FIXED)
+        rate_publish(rate);
 }

@@ -66,6 +66,9 @@ struct fasp_rates {
 
 /* Whether the rates are in range. */
 bool fasp_rates_supported(const struct fasp_rates *rates);
+/* Whether trains of `bytes` in all would tell more than the target does. */
+bool fasp_rates_want_trains(const struct fasp_rates *rates, uint64_t bytes,
+                            uint64_t rtt_ns);
 
 enum rate_state {
     RATE_START,
@@ -227,7 +230,8 @@ struct rate {
     uint32_t fall_rounds; /* rounds with D < d_max / 2 */
     double probe_next_s;
     double probe_wait_s;
-    bool limited; /* the application was the limit in this round */
+    double limited_s; /* when the application was the limit last */
+    bool limited;     /* in this round, or in what arrived in it */
 
     /* Start. */
     double train_rate;    /* bytes a second; 0 = no estimate */
@@ -264,10 +268,10 @@ void rate_init(struct rate *rate, const struct fasp_rates *rates,
                uint32_t mss_bytes, uint64_t rtt_ns, bool clock_unsynchronised,
                uint64_t now_ns);
 
-/* Trains go out, of `bytes` in all: their estimate will come with a report. */
-void rate_trains(struct rate *rate, uint64_t bytes, uint64_t now_ns);
-/* Whether trains would tell more than the target does. */
-bool rate_wants_trains(const struct rate *rate, uint64_t bytes);
+/* Trains went out, of `bytes` in all.  The rate they came with is known, or 0:
+ * then it will come with a report. */
+void rate_trains(struct rate *rate, uint64_t bytes, uint64_t train_rate,
+                 uint64_t now_ns);
 
 /* Takes a report in.  Their numbers never fall from one to the next. */
 void rate_report(struct rate *rate, const struct rate_report *report);
@@ -278,7 +282,7 @@ void rate_tick(struct rate *rate, uint64_t now_ns, int64_t wall_us,
                uint64_t sent_number);
 
 /* The application, not the budget, was the limit just now. */
-void rate_limited(struct rate *rate);
+void rate_limited(struct rate *rate, uint64_t now_ns);
 /* It is no more: what was measured so far says nothing. */
 void rate_unlimited(struct rate *rate);
 

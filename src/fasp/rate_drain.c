@@ -26,7 +26,9 @@ void rate_drain_begin(struct rate *rate, double now_s, bool test, bool asking,
         running->begun = false;
         running->from = sent_number;
         running->end = 0;
-        running->queue_before_s = rate->queue_round_s;
+        /* A queue that is no network's loses nothing. */
+        running->queue_before_s =
+            rate_smaller(rate->queue_round_s, rate->path_queue_s);
         running->queue_max_s = -1;
     }
     rate->state = RATE_DRAIN;
@@ -143,7 +145,7 @@ void rate_test_report(struct rate *rate, const struct rate_report *report)
      * `end`, since it takes a round trip to hear of it. */
     if (report->fresh && test->begun &&
         (test->end == 0 || now_s - rate->trip_s <= test->end_s))
-        test->queue_max_s = rate_larger(test->queue_max_s, rate->queue_s);
+        test->queue_max_s = rate_larger(test->queue_max_s, rate->path_queue_s);
 
     if (report->judged < test->from)
         return;

@@ -60,8 +60,11 @@ static void judge_loss(struct rate *rate)
         rate_larger(0, rate_share(lasting) - rate_margin(lasting) - least);
     if (rate->excess_long < EXCESS_LONG_MIN)
         rate->excess_long = 0;
-    if (rate_share(lasting) + rate_margin(lasting) < rate->path_loss)
+    if (rate_share(lasting) + rate_margin(lasting) < rate->path_loss) {
         rate->path_loss = rate_share(lasting);
+        rate->path_loss_margin =
+            rate_smaller(rate->path_loss_margin, rate_margin(lasting));
+    }
 
     if (rate->excess > 0.003 || rate->excess_long > 0)
         rate->excess_rounds++;
@@ -78,8 +81,9 @@ static void follow_best(struct rate *rate, const struct rate_result *result)
 
     rate->d_max *= decay;
     rate->d_long = rate_larger(result->delivered, rate->d_long * decay);
-    rate->fall_rounds =
-        result->delivered < rate->d_max / 2 ? rate->fall_rounds + 1 : 0;
+    rate->fall_rounds = !rate->limited && result->delivered < rate->d_max / 2
+                            ? rate->fall_rounds + 1
+                            : 0;
     if (result->delivered > rate->d_max || rate->fall_rounds >= 3) {
         rate->d_max = result->delivered;
         rate->fall_rounds = 0;
@@ -106,7 +110,7 @@ static void cut(struct rate *rate, const struct rate_result *result)
         rate->now_window = (struct rate_window){0};
         rate->a_cap = rate_larger(rate_budget_min(rate), CUT * least);
     } else if (rate->a_cap < INFINITY) {
-        rate->a_cap += 0.05 * rate->a * result->span_s;
+        rate->a_cap += 0.05 * asked * result->span_s;
         if (rate->a_cap > 2 * asked)
             rate->a_cap = INFINITY;
     }

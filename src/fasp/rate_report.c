@@ -89,7 +89,6 @@ void rate_begin_round(struct rate *rate, const struct rate_report *report)
         .runs = report->runs,
         .queue_s_min = INFINITY,
     };
-    rate->limited = false;
 }
 
 /* Adds to a window that holds about `room` datagrams. */
@@ -138,6 +137,9 @@ static void end_round(struct rate *rate, const struct rate_report *report)
                  (double)(report->runs - round->runs)},
     };
 
+    /* What arrived in this round left a round trip before. */
+    rate->limited = rate->limited_s >= (double)round->begin_ns * 1e-9 -
+                                           rate_loop_s(rate) - rate->queue_s;
     rate->delivered = result.delivered;
     rate->delivered_hi =
         rate_larger(result.delivered, 0.9 * rate->delivered_hi);
@@ -178,7 +180,10 @@ void rate_report(struct rate *rate, const struct rate_report *report)
         if (rate->state == RATE_START)
             rate_start_report(rate, (double)report->now_ns * 1e-9);
     }
-    if (is_round_over(rate, report))
+    if (rate->rate_bps == 0)
+        /* A pause says nothing of the path. */
+        rate_begin_round(rate, report);
+    else if (is_round_over(rate, report))
         end_round(rate, report);
     rate_publish(rate);
 }

@@ -12,7 +12,8 @@
 
 void rate_rival_drain_begin(struct rate *rate)
 {
-    rate->rival.queue_s_before = rate->queue_round_s;
+    rate->rival.queue_s_before =
+        rate_smaller(rate->queue_round_s, rate->path_queue_s);
     rate->rival.queue_s_min = INFINITY;
     rate->rival.depth = rate->depth;
 }

@@ -42,41 +42,53 @@ void rate_start_report(struct rate *rate, double now_s)
         finish_start(rate);
 }
 
-bool rate_wants_trains(const struct rate *rate, uint64_t bytes)
+bool fasp_rates_want_trains(const struct fasp_rates *rates, uint64_t bytes,
+                            uint64_t rtt_ns)
 {
-    double trip_s = rate_larger(rate->trip_s, 0.02);
+    double trip_s = rate_larger((double)rtt_ns * 1e-9, 0.02);
+    uint64_t bps = rates->target_bps;
 
-    return rate->rates.policy != FASP_POLICY_FIXED && !rate->paused &&
-           rate_ceiling(rate) * trip_s >= (double)bytes;
+    if (rates->cap_bps > 0 && rates->cap_bps < bps)
+        bps = rates->cap_bps;
+    return rates->policy != FASP_POLICY_FIXED &&
+           (double)bps / 8 * trip_s >= (double)bytes;
 }
 
-void rate_trains(struct rate *rate, uint64_t bytes, uint64_t now_ns)
+/* The smallest estimate counts; what was sent by a larger one before is under
+ * way and not taken back. */
+static bool learn(struct rate *rate, double known)
+{
+    if (rate->state != RATE_START || known <= 0 || rate->train_at_s == 0 ||
+        (rate->train_rate > 0 && known >= rate->train_rate))
+        return false;
+    rate->train_rate = known;
+    rate->train_clear_s = rate->train_at_s + rate->trip_s +
+                          rate_smaller(rate->train_bytes / known, 1.0);
+    if (rate->start_rounds > 0)
+        return false;
+    double speed = rate_smaller(known / 2, rate_ceiling(rate));
+    rate->budget =
+        rate_larger(rate_budget_min(rate), speed * rate_loop_s(rate));
+    return true;
+}
+
+void rate_trains(struct rate *rate, uint64_t bytes, uint64_t train_rate,
+                 uint64_t now_ns)
 {
     double now_s = (double)now_ns * 1e-9;
 
     rate->train_until_s = now_s + WAIT_TRIPS * rate->trip_s + 0.02;
     rate->train_bytes = (double)bytes;
     rate->train_at_s = now_s;
+    if (rate->rates.policy != FASP_POLICY_FIXED &&
+        learn(rate, (double)train_rate))
+        rate_publish(rate);
 }
 
-/* The smallest estimate counts; what was sent by a larger one before is under
- * way and not taken back. */
 void rate_start_estimate(struct rate *rate, const struct rate_report *report)
 {
-    double known = (double)report->train_rate;
-
-    if (rate->state != RATE_START || known <= 0 || rate->train_at_s == 0 ||
-        (rate->train_rate > 0 && known >= rate->train_rate))
-        return;
-    rate->train_rate = known;
-    rate->train_clear_s = rate->train_at_s + rate->trip_s +
-                          rate_smaller(rate->train_bytes / known, 1.0);
-    if (rate->start_rounds > 0)
-        return;
-    double speed = rate_smaller(known / 2, rate_ceiling(rate));
-    rate->budget =
-        rate_larger(rate_budget_min(rate), speed * rate_loop_s(rate));
-    rate_begin_round(rate, report);
+    if (learn(rate, (double)report->train_rate))
+        rate_begin_round(rate, report);
 }
 
 static void grow(struct rate *rate)

@@ -57,26 +57,28 @@ static bool open_into(struct fasp_receiver *receiver,
     return genuine;
 }
 
-/* What holds for every genuine datagram, even one that has to be dropped. */
-static void learn(struct fasp_receiver *receiver,
-                  const struct fasp_packet *packet, uint32_t size_bytes,
-                  uint64_t now_ns)
+static void note_delay(struct fasp_receiver *receiver, uint32_t delay_us)
 {
-    receiver->statistics.packets++;
-    receiver->statistics.last_packet_ns = now_ns;
-    if (packet->header_bytes != FASP_DATA_HEADER_BYTES)
-        return;
-
-    uint32_t delay_us = (uint32_t)(now_ns / 1000) - packet->time_us;
     struct receiver_delays *delays = &receiver->delays;
+
     if (delays->count++ == 0)
         *delays = (struct receiver_delays){.count = 1, .first_us = delay_us};
     int32_t relative_us = (int32_t)(delay_us - delays->first_us);
     if (relative_us < delays->min_us)
         delays->min_us = relative_us;
     delays->sum_us += relative_us;
-    if (packet->type == FASP_PACKET_TRAIN)
-        receiver_train_take(receiver, packet, size_bytes, now_ns);
+}
+
+/* What holds for every genuine datagram, even one that has to be dropped. */
+static void learn(struct fasp_receiver *receiver,
+                  const struct fasp_packet *packet, uint64_t now_ns)
+{
+    receiver->statistics.packets++;
+    receiver->statistics.last_packet_ns = now_ns;
+    if (packet->header_bytes != FASP_DATA_HEADER_BYTES)
+        return;
+
+    note_delay(receiver, (uint32_t)(now_ns / 1000) - packet->time_us);
 
     receiver->any = true;
     receiver->newest_time_us = packet->time_us;
@@ -183,7 +185,7 @@ static enum fasp_taken take_data(struct fasp_receiver *receiver,
 
     if (!open_into(receiver, packet, data, size_bytes, out))
         return FASP_FORGED;
-    learn(receiver, packet, size_bytes, now_ns);
+    learn(receiver, packet, now_ns);
     if (packet->place + size > space->end)
         return FASP_NONSENSE;
 
@@ -210,7 +212,7 @@ static enum fasp_taken take_other(struct fasp_receiver *receiver,
 {
     if (!open_into(receiver, packet, data, size_bytes, receiver->scratch))
         return FASP_FORGED;
-    learn(receiver, packet, size_bytes, now_ns);
+    learn(receiver, packet, now_ns);
     if (!count_in(receiver, packet, size_bytes, now_ns))
         return FASP_NO_ROOM;
     if (packet->type == FASP_PACKET_PROBE)
@@ -231,13 +233,12 @@ static bool fits(const struct fasp_packet *packet, uint32_t size_bytes)
         return inner > 0 && size_bytes <= FASP_DATAGRAM_BYTES_MAX;
     case FASP_PACKET_PROBE:
         return inner == 0;
-    case FASP_PACKET_TRAIN:
-        return inner > 0 && size_bytes <= FASP_TRAIN_DATAGRAM_BYTES_MAX;
     case FASP_PACKET_PATH_CHALLENGE:
     case FASP_PACKET_PATH_RESPONSE:
         return inner == FASP_PATH_TOKEN_BYTES;
-    case FASP_PACKET_REPORT:
-        return false; /* goes the other way */
+    case FASP_PACKET_REPORT: /* goes the other way */
+    case FASP_PACKET_TRAIN:  /* has keys of its own */
+        return false;
     }
     return false;
 }
@@ -261,6 +262,15 @@ enum fasp_taken fasp_receiver_datagram(struct fasp_receiver *receiver,
     if (packet.type == FASP_PACKET_DATA)
         return take_data(receiver, &packet, data, size_bytes, now_ns);
     return take_other(receiver, &packet, data, size_bytes, now_ns, token);
+}
+
+void fasp_receiver_trains(struct fasp_receiver *receiver,
+                          const struct train_meter *meter)
+{
+    receiver->train_rate = train_meter_rate(meter);
+    /* Ahead of its train, the first found the path without our queue. */
+    if (meter->has_delay)
+        note_delay(receiver, meter->owd_min_us);
 }
 
 void fasp_receiver_limit(struct fasp_receiver *receiver, enum fasp_space space,

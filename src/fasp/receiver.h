@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "fasp/cipher.h"
 #include "fasp/packet.h"
+#include "fasp/train.h"
 
 struct fasp_receiver;
 
@@ -80,6 +81,10 @@ void fasp_receiver_close(struct fasp_receiver *receiver);
 enum fasp_taken fasp_receiver_datagram(struct fasp_receiver *receiver,
                                        const uint8_t *data, uint32_t size_bytes,
                                        uint64_t now_ns, uint8_t *token);
+
+/* What the trains ahead of the data say, for the next reports. */
+void fasp_receiver_trains(struct fasp_receiver *receiver,
+                          const struct train_meter *meter);
 
 /* Nothing of `space` lies at or beyond `end`: data there is FASP_NONSENSE. */
 void fasp_receiver_limit(struct fasp_receiver *receiver, enum fasp_space space,

@@ -34,14 +34,6 @@ struct receiver_delays {
     int64_t sum_us;
 };
 
-/* What came of a train. */
-struct receiver_train {
-    uint32_t count;
-    uint64_t first_ns;
-    uint64_t last_ns;
-    uint64_t bytes; /* on the wire, after the first */
-};
-
 struct fasp_receiver {
     struct fasp_receiver_options options;
     struct gaps gaps;
@@ -54,7 +46,7 @@ struct fasp_receiver {
     uint32_t newest_time_us;
     uint64_t newest_ns;
     struct receiver_delays delays;
-    struct receiver_train trains[FASP_TRAINS];
+    uint64_t train_rate; /* of the trains ahead of the data */
     uint64_t free_bytes;
     uint64_t disk_queue_ns;
 
@@ -76,13 +68,6 @@ struct fasp_receiver {
     struct fasp_receiver_statistics statistics;
     uint8_t scratch[FASP_DATAGRAM_BYTES_MAX];
 };
-
-/* receiver_train.c */
-void receiver_train_take(struct fasp_receiver *receiver,
-                         const struct fasp_packet *packet, uint32_t size_bytes,
-                         uint64_t now_ns);
-/* Bytes a second that the slowest train came with; 0 = none known. */
-uint64_t receiver_train_rate(const struct fasp_receiver *receiver);
 
 /* The sender shows that it has read the report of this number. */
 void receiver_seen(struct fasp_receiver *receiver, uint32_t seen,

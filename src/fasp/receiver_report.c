@@ -114,7 +114,7 @@ static void begin(struct fasp_receiver *receiver, uint64_t now_ns)
         .rx_time_us = now_ns / 1000,
         .disk_queue_us = to_us(receiver->disk_queue_ns),
         .free_bytes = receiver->free_bytes,
-        .train_rate = receiver_train_rate(receiver),
+        .train_rate = receiver->train_rate,
     };
     if (receiver->any) {
         report.flags |= REPORT_FLAG_ECHO;

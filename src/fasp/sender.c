@@ -14,7 +14,6 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
 {
     CHECK(options->datagram_bytes >= FASP_DATAGRAM_BYTES_MIN);
     CHECK(options->datagram_bytes <= FASP_DATAGRAM_BYTES_MAX);
-    CHECK(options->trains <= FASP_TRAINS);
 
     if (!fasp_rates_supported(&options->rates))
         return NULL;
@@ -38,13 +37,9 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
     sender->sent_ns = now_ns;
     sender->report_ns = now_ns;
     sender->progress_ns = now_ns;
-    sender->train_ns = now_ns;
-    uint64_t train_bytes = (uint64_t)options->trains * FASP_TRAIN_DATAGRAMS *
-                           (sender_train_datagram(sender) + FASP_WIRE_BYTES);
-    if (train_bytes > 0 && rate_wants_trains(&sender->rate, train_bytes)) {
-        sender->trains_left = options->trains;
-        rate_trains(&sender->rate, train_bytes, now_ns);
-    }
+    if (options->train_bytes > 0)
+        rate_trains(&sender->rate, options->train_bytes, options->train_rate,
+                    now_ns);
     return sender;
 }
 

@@ -35,6 +35,7 @@
 #include "fasp/cipher.h"
 #include "fasp/packet.h"
 #include "fasp/rate.h"
+#include "fasp/train.h"
 
 /* Room that a buffer for one train needs: what UDP_SEGMENT takes at most. */
 #define FASP_TRAIN_BYTES_MAX 65507u
@@ -63,7 +64,10 @@ struct fasp_sender_options {
     struct fasp_source source;
     struct fasp_rates rates;
     uint64_t rtt_ns; /* of the handshake; 0 = unknown, taken as 100 ms */
-    uint32_t trains; /* to measure the path with: 0 or FASP_TRAINS */
+    /* Trains that went out a moment ago: bytes on the wire in all (0 = none),
+     * and the rate they came with, if it is known (0 = a report will say). */
+    uint32_t train_bytes;
+    uint64_t train_rate;
     bool clock_unsynchronised; /* the system calls its own clock that */
 };
 
@@ -83,7 +87,6 @@ struct fasp_sender_statistics {
     uint64_t lost_packets;
     uint64_t repeated_packets;
     uint64_t probe_packets;
-    uint64_t train_packets;
     uint64_t reports;         /* genuine and new */
     uint64_t refused_packets; /* malformed, forged, duplicate */
     uint64_t rtt_ns;          /* smoothed; 0 before the first report */

@@ -54,10 +54,6 @@ struct fasp_sender {
     uint32_t seen_count;
     uint32_t seen_next;
 
-    /* Trains ahead of the data. */
-    uint32_t trains_left;
-    uint64_t train_ns; /* when the next is due */
-
     /* Dead window and tail. */
     uint64_t nudge_ns;
     uint64_t copied_bytes;
@@ -79,13 +75,5 @@ uint64_t sender_report_interval_ns(const struct fasp_sender *sender);
 uint64_t sender_inflight(const struct fasp_sender *sender, uint64_t now_ns);
 /* The same as the last report leaves it. */
 uint64_t sender_inflight_reported(const struct fasp_sender *sender);
-
-/* Datagrams of a train have this size. */
-static inline uint32_t sender_train_datagram(const struct fasp_sender *sender)
-{
-    return sender->options.datagram_bytes < FASP_TRAIN_DATAGRAM_BYTES_MAX
-               ? sender->options.datagram_bytes
-               : FASP_TRAIN_DATAGRAM_BYTES_MAX;
-}
 
 #endif

@@ -9,9 +9,12 @@
 #define TAIL_NS_MAX (25 * MS)
 /* With nothing on its way: keeps the peer and address translators awake. */
 #define IDLE_NS (250 * MS)
-/* Copies of repeats: this share of the session, and at least these bytes. */
+/* Copies of repeats: this share of the session, or of a small one more, up to
+ * these bytes. */
 #define COPIES_SHARE 200
-#define COPIES_BYTES_MIN 65536u
+#define COPIES_SHARE_SMALL 8
+#define COPIES_BYTES_SMALL_MIN 4096u
+#define COPIES_BYTES_SMALL_MAX 65536u
 
 /* The train that is being put together. */
 struct builder {
@@ -108,31 +111,6 @@ static void add_probe(struct fasp_sender *sender, struct builder *builder)
     sender->statistics.probe_packets++;
 }
 
-/* Datagrams that measure the path: at once, beside pacing and budget. */
-static bool build_train(struct fasp_sender *sender, struct builder *builder)
-{
-    static const uint8_t padding[FASP_TRAIN_DATAGRAM_BYTES_MAX];
-    uint32_t datagram_bytes = sender_train_datagram(sender);
-    uint32_t which = sender->options.trains - sender->trains_left;
-    struct load load = {
-        .place = which * FASP_TRAIN_DATAGRAMS,
-        .data = padding,
-        .size_bytes = datagram_bytes - FASP_DATA_OVERHEAD_BYTES,
-    };
-
-    builder->wire_bytes_max = UINT32_MAX;
-    for (uint32_t i = 0; i < FASP_TRAIN_DATAGRAMS; i++, load.place++) {
-        if (!fits(builder, datagram_bytes) ||
-            !flights_have_room(&sender->flights))
-            break;
-        add(sender, builder, FASP_PACKET_TRAIN, &load, 0);
-        sender->statistics.train_packets++;
-    }
-    sender->trains_left--;
-    sender->train_ns = builder->now_ns + FASP_TRAIN_GAP_NS;
-    return builder->train->count > 0;
-}
-
 /* Nothing new will come: what is lost now costs a round trip each time, so
  * what is left of a small budget buys copies of the repeats. */
 static void plan_copies(struct fasp_sender *sender, enum fasp_space space,
@@ -141,12 +119,17 @@ static void plan_copies(struct fasp_sender *sender, enum fasp_space space,
     uint64_t waiting = sender->spaces[0].repeats_bytes +
                        sender->spaces[1].repeats_bytes + size_bytes;
     uint64_t budget = sender->statistics.new_bytes / COPIES_SHARE;
+    uint64_t small = sender->statistics.new_bytes / COPIES_SHARE_SMALL;
 
     for (int i = 0; i < FASP_SPACE_COUNT; i++)
         if (!sender->spaces[i].final || pieces_ready(&sender->spaces[i]) > 0)
             return;
-    if (budget < COPIES_BYTES_MIN)
-        budget = COPIES_BYTES_MIN;
+    if (small < COPIES_BYTES_SMALL_MIN)
+        small = COPIES_BYTES_SMALL_MIN;
+    if (small > COPIES_BYTES_SMALL_MAX)
+        small = COPIES_BYTES_SMALL_MAX;
+    if (budget < small)
+        budget = small;
     if (budget <= sender->copied_bytes)
         return;
     uint64_t copies = (budget - sender->copied_bytes) / waiting;
@@ -369,16 +352,8 @@ static void build(struct fasp_sender *sender, struct builder *builder)
         continue;
     if (builder->train->count > 0)
         return;
-    rate_limited(&sender->rate);
+    rate_limited(&sender->rate, builder->now_ns);
     probe_if_due(sender, builder);
-}
-
-/* A train may be due sooner. */
-static void due_at(struct fasp_sender *sender, uint64_t due_ns)
-{
-    sender->due_ns = sender->trains_left > 0 && sender->train_ns < due_ns
-                         ? sender->train_ns
-                         : due_ns;
 }
 
 bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,
@@ -404,21 +379,13 @@ bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,
     rate_tick(&sender->rate, now_ns, wall_us, sender->flights.next);
     if (sender->rate.rate_bps > 0)
         pacer_set_rate(&sender->pacer, sender->rate.rate_bps, now_ns);
-    if (sender->trains_left > 0 && sender->train_ns <= now_ns) {
-        if (!build_train(sender, &builder))
-            return false;
-        sender->sent_ns = now_ns;
-        return true;
-    }
     if (!pacer_is_due(&sender->pacer, now_ns)) {
-        due_at(sender, sender->pacer.due_ns);
+        sender->due_ns = sender->pacer.due_ns;
         return false;
     }
     build(sender, &builder);
-    if (train->count == 0) {
-        due_at(sender, sender->due_ns);
+    if (train->count == 0)
         return false;
-    }
     pacer_spend(&sender->pacer, builder.wire_bytes, now_ns);
     sender->sent_ns = now_ns;
     sender->due_ns = sender->pacer.due_ns;

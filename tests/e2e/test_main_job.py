@@ -138,7 +138,7 @@ def test_every_cipher_and_policy_carries_the_same_bytes(pair):
     content = hashlib.sha256(b"seed").digest() * 60000
     (here.docroot / "in").write_bytes(content)
     for cipher in ("None", "AES-128", "AES-192", "AES-256"):
-        for policy in ("Fixed", "Fair"):
+        for policy in ("Fixed", "High", "Fair", "Low"):
             target = f"/{cipher}-{policy}"
             job_id = submit(here, order(
                 there, destination=target, policy=policy, extra=(

@@ -153,8 +153,9 @@ static const struct case_of_fault faults[] = {
     {SUBMIT("Aspera.IScpTransfer", "<Order/>"), "JobFormatInvalidFaultType",
      "Operation"},
     {SUBMIT("Aspera.IScpTransfer",
-            ORDER("<RateParameters><Policy>Low</Policy></RateParameters>")),
-     "JobSubmissionErrorFaultType", "Policy"},
+            ORDER("<RateParameters><TargetRateAsPercent>Yes"
+                  "</TargetRateAsPercent></RateParameters>")),
+     "JobSubmissionErrorFaultType", "TargetRateAsPercent"},
     {SUBMIT("Aspera.IScpTransfer",
             ORDER("<FileParameters><FileChecksum>md5</FileChecksum>"
                   "</FileParameters>")),
@@ -213,7 +214,8 @@ Test(service, a_refused_order_leaves_no_job_behind)
     harness_call(SUBMIT("Aspera.IScpTransfer", "<Order/>"));
     harness_call(
         SUBMIT("Aspera.IScpTransfer",
-               ORDER("<RateParameters><Policy>Low</Policy></RateParameters>")));
+               ORDER("<RateParameters><TargetRateAsPercent>Yes"
+                     "</TargetRateAsPercent></RateParameters>")));
 
     cr_assert_eq(harness.central->jobs.active_count, 0);
     cr_assert_null(harness.central->sessions.newest);

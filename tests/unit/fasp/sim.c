@@ -11,6 +11,10 @@
 /* What a busy host does for others is a third of what it does for us. */
 #define AWAKE_FACTOR 6
 
+#define TRAIN_BYTES                       \
+    (FASP_TRAINS * FASP_TRAIN_DATAGRAMS * \
+     (FASP_TRAIN_DATAGRAM_BYTES_MAX + FASP_WIRE_BYTES))
+
 enum { SENDER, RECEIVER }; /* hosts of a flow */
 
 static uint32_t datagram_bytes(const struct sim_flow *flow)
@@ -93,6 +97,8 @@ static void send_there(struct sim_flow *flow, const uint8_t *data,
     struct fasp_packet packet;
     uint64_t arrival_ns;
 
+    if (sim->vlink.capacity_bps > 0)
+        vlink_sent(&sim->vlink, size_bytes + FASP_WIRE_BYTES, sim->now_ns);
     CHECK(fasp_packet_read(data, size_bytes, &packet));
     const char *kind = packet.type == FASP_PACKET_PROBE ? "tx probe" : "tx";
     if (!sim_link_pass(sim, flow, size_bytes + FASP_WIRE_BYTES, packet.number,
@@ -154,7 +160,7 @@ static void start_flow(struct sim_flow *flow)
         .source = {flow, sim_source_data},
         .rates = flow->options.rates,
         .rtt_ns = trip_ns(flow),
-        .trains = flow->options.trains ? FASP_TRAINS : 0,
+        .train_bytes = flow->options.trains ? TRAIN_BYTES : 0,
     };
     struct fasp_receiver_options receiving = {
         .connection = 2,
@@ -168,12 +174,31 @@ static void start_flow(struct sim_flow *flow)
         sim_rival_start(flow);
         return;
     }
-    flow->keys_ns = sim->now_ns;
+    flow->keys_ns = flow->train_ns = sim->now_ns;
+    if (flow->options.trains)
+        flow->trains_left = FASP_TRAINS;
     flow->sender = fasp_sender_open(&sending, sender_ns(flow));
     flow->receiver = fasp_receiver_open(&receiving, sim->now_ns);
     CHECK(flow->sender != NULL && flow->receiver != NULL);
     if (!flow->options.trains)
         give_data(flow);
+}
+
+static void run_trains(struct sim_flow *flow)
+{
+    struct fasp_cipher cipher = {flow, sim_seal, sim_open};
+    uint8_t datagram[FASP_TRAIN_DATAGRAM_BYTES_MAX];
+
+    if (flow->trains_left == 0 || flow->train_ns > flow->sim->now_ns)
+        return;
+    uint32_t place = (FASP_TRAINS - flow->trains_left) * FASP_TRAIN_DATAGRAMS;
+    for (uint32_t i = 0; i < FASP_TRAIN_DATAGRAMS; i++) {
+        train_write(&cipher, 1, place + i, sizeof datagram,
+                    (uint32_t)(sender_ns(flow) / 1000), datagram);
+        send_there(flow, datagram, sizeof datagram);
+    }
+    flow->trains_left--;
+    flow->train_ns += FASP_TRAIN_GAP_NS;
 }
 
 static void run_sender(struct sim_flow *flow)
@@ -182,6 +207,7 @@ static void run_sender(struct sim_flow *flow)
     struct sim *sim = flow->sim;
     struct fasp_train train;
 
+    run_trains(flow);
     /* The answer to the order comes a round trip later. */
     if (!flow->has_data && sim->now_ns >= flow->keys_ns + trip_ns(flow))
         give_data(flow);
@@ -190,6 +216,9 @@ static void run_sender(struct sim_flow *flow)
         fasp_sender_ready(flow->sender);
     }
     while (sender_due(flow) <= sim->now_ns) {
+        if (sim->vlink.capacity_bps > 0)
+            fasp_sender_vlink_queue(flow->sender,
+                                    vlink_queue_ns(&sim->vlink, sim->now_ns));
         bool sent =
             fasp_sender_train(flow->sender, sender_ns(flow), wall_us(sim),
                               buffer, sizeof buffer, &train);
@@ -222,6 +251,20 @@ static void run_receiver(struct sim_flow *flow)
             return;
         send_back(flow, buffer, size_bytes);
     }
+}
+
+static void deliver_train(struct sim_flow *flow, const struct sim_blob *blob)
+{
+    struct fasp_cipher cipher = {flow, sim_seal, sim_open};
+    uint8_t data[FASP_TRAIN_DATAGRAM_BYTES_MAX];
+
+    memcpy(data, blob->data, FASP_DATA_HEADER_BYTES);
+    memset(data + FASP_DATA_HEADER_BYTES,
+           blob->data[FASP_DATA_HEADER_BYTES - 5],
+           sizeof data - FASP_DATA_HEADER_BYTES);
+    CHECK(train_meter_take(&flow->meter, &cipher, data, blob->size_bytes,
+                           flow->sim->now_ns) == FASP_TAKEN);
+    fasp_receiver_trains(flow->receiver, &flow->meter);
 }
 
 static void deliver_there(struct sim_flow *flow, const struct sim_blob *blob)
@@ -258,7 +301,9 @@ static void deliver(struct sim *sim, struct sim_event event)
         sim_push(sim, event);
         return;
     }
-    if (event.kind == SIM_THERE) {
+    if (event.kind == SIM_THERE && event.blob->data[0] == FASP_PACKET_TRAIN) {
+        deliver_train(flow, event.blob);
+    } else if (event.kind == SIM_THERE) {
         deliver_there(flow, event.blob);
     } else {
         enum fasp_taken taken = fasp_sender_datagram(
@@ -283,6 +328,8 @@ static uint64_t flow_due(const struct sim_flow *flow)
         due = flow->ready_ns;
     if (!flow->has_data && flow->keys_ns + trip_ns(flow) < due)
         due = flow->keys_ns + trip_ns(flow);
+    if (flow->trains_left > 0 && flow->train_ns < due)
+        due = flow->train_ns;
     due = awake_at(flow, SENDER, due);
     uint64_t report =
         awake_at(flow, RECEIVER, fasp_receiver_due(flow->receiver));

@@ -17,6 +17,8 @@
 #include "base/random.h"
 #include "fasp/receiver.h"
 #include "fasp/sender.h"
+#include "fasp/train.h"
+#include "fasp/vlink.h"
 
 #define SIM_US UINT64_C(1000)
 #define SIM_MS UINT64_C(1000000)
@@ -88,6 +90,9 @@ struct sim_flow {
     uint64_t keys_ns;         /* when trains may go */
     uint64_t started_ns;      /* when data may */
     bool has_data;
+    uint32_t trains_left;
+    uint64_t train_ns; /* when the next is due */
+    struct train_meter meter;
     uint64_t done_ns;      /* the sender knows that all came; 0 = not yet */
     uint64_t whole_ns;     /* the receiver has all; 0 = not yet */
     bool no_room;          /* the sink has none */
@@ -109,6 +114,8 @@ struct sim {
     struct random random;
     struct sim_flow flows[SIM_FLOWS_MAX];
     uint32_t flow_count;
+
+    struct vlink vlink; /* that all flows share; capacity 0 = none */
 
     /* The narrow link. */
     uint64_t link_free_ns;

@@ -63,7 +63,7 @@ Test(rate, while_the_application_is_the_limit_the_start_waits)
 {
     start(FASP_POLICY_FAIR, 1000 * MBIT);
     for (int i = 0; i < 20; i++) {
-        rate_limited(&rate);
+        rate_limited(&rate, now_ns);
         pass(8, 0, 0);
     }
     cr_assert_eq(rate.budget_bytes, 32 * MSS);

