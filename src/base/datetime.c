@@ -1,7 +1,5 @@
 #include "base/datetime.h"
 
-#include <stdio.h>
-
 #include "base/check.h"
 
 #define US_PER_S INT64_C(1000000)
@@ -41,6 +39,16 @@ static void date_from_days(int64_t days, int *year, int *month, int *day)
     *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+/* A session shows a few dates, and polls show thousands of sessions a second:
+ * snprintf() took a tenth of an answer's time. */
+static void write_digits(char *text, uint32_t count, uint32_t value)
+{
+    for (uint32_t i = count; i > 0; i--) {
+        text[i - 1] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
 void datetime_format(int64_t time_us, char text[DATETIME_TEXT_BYTES + 1])
 {
     int year, month, day;
@@ -58,11 +66,19 @@ void datetime_format(int64_t time_us, char text[DATETIME_TEXT_BYTES + 1])
     }
     CHECK(days >= DAYS_MIN && days <= DAYS_MAX);
     date_from_days(days, &year, &month, &day);
-    snprintf(text, DATETIME_TEXT_BYTES + 1,
-             "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)year % 10000,
-             (unsigned)month % 100, (unsigned)day % 100,
-             (unsigned)(in_day / 3600) % 100, (unsigned)(in_day / 60) % 60,
-             (unsigned)in_day % 60, (unsigned)fraction % 1000000);
+    write_digits(text, 4, (uint32_t)year);
+    write_digits(text + 5, 2, (uint32_t)month);
+    write_digits(text + 8, 2, (uint32_t)day);
+    write_digits(text + 11, 2, (uint32_t)(in_day / 3600));
+    write_digits(text + 14, 2, (uint32_t)(in_day / 60 % 60));
+    write_digits(text + 17, 2, (uint32_t)(in_day % 60));
+    write_digits(text + 20, 6, (uint32_t)fraction);
+    text[4] = text[7] = '-';
+    text[10] = 'T';
+    text[13] = text[16] = ':';
+    text[19] = '.';
+    text[26] = 'Z';
+    text[27] = '\0';
 }
 
 /* Reads exactly `count` digits at `*at`. */

@@ -42,6 +42,7 @@ int command_files(const struct command *command, int argc, char **argv);
 int command_cancel(const struct command *command, int argc, char **argv);
 int command_fingerprint(const struct command *command, int argc, char **argv);
 int command_check_config(const struct command *command, int argc, char **argv);
+int command_wsdl(const struct command *command, int argc, char **argv);
 int command_version(const struct command *command, int argc, char **argv);
 int command_help(const struct command *command, int argc, char **argv);
 

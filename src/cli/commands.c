@@ -45,6 +45,8 @@ const struct command commands[] = {
      "cancel a job or a session"},
     {"fingerprint", command_fingerprint, "--state DIR",
      "print the fingerprint of this node's key"},
+    {"wsdl", command_wsdl, "[NAME] [--soap URL]",
+     "print the description of a service, or the names of all"},
     {"check-config", command_check_config, "[--json] FILE",
      "say of each setting of a file: honoured, ignored, refused"},
     {"version", command_version, "", "print the version"},

@@ -146,3 +146,17 @@ def test_an_idle_server_uses_no_cpu(make_node):
     before = ticks()
     time.sleep(2)
     assert ticks() - before <= 1
+
+
+def test_wsdl_prints_what_the_server_serves(make_node):
+    import urllib.request
+    node = make_node("here").start()
+    names = node.ferry("wsdl").stdout.split()
+    assert "Transfer-201210" in names and "JobObserver" in names
+    for name in names:
+        served = urllib.request.urlopen(
+            f"{node.soap}/services/soap/{name}?wsdl").read().decode()
+        assert node.ferry("wsdl", name, "--soap", node.soap).stdout == served
+    assert node.ferry("wsdl", "Nothing", check=False).returncode == 2
+    assert node.ferry("wsdl", names[0], "--soap", "x<y", check=False).returncode == 2
+    assert 'location="http://127.0.0.1:40001/' in node.ferry("wsdl", names[0]).stdout
