@@ -155,6 +155,16 @@ void text_add(struct text_builder *builder, struct text text)
     builder->data[builder->size_bytes] = '\0';
 }
 
+char *text_add_room(struct text_builder *builder, uint32_t size_bytes)
+{
+    if (!grow(builder, size_bytes))
+        return NULL;
+    char *place = builder->data + builder->size_bytes;
+    builder->size_bytes += size_bytes;
+    builder->data[builder->size_bytes] = '\0';
+    return place;
+}
+
 void text_add_string(struct text_builder *builder, const char *string)
 {
     text_add(builder, text_of(string));
@@ -162,7 +172,10 @@ void text_add_string(struct text_builder *builder, const char *string)
 
 void text_add_char(struct text_builder *builder, char c)
 {
-    text_add(builder, text_from(&c, 1));
+    char *place = text_add_room(builder, 1);
+
+    if (place != NULL)
+        *place = c;
 }
 
 void text_add_u64(struct text_builder *builder, uint64_t value)

@@ -69,6 +69,9 @@ struct text_builder {
 void text_add(struct text_builder *builder, struct text text);
 void text_add_string(struct text_builder *builder, const char *string);
 void text_add_char(struct text_builder *builder, char c);
+/* Adds `size_bytes` bytes that the caller writes to the place returned, before
+ * anything else is added.  NULL when there is no room. */
+char *text_add_room(struct text_builder *builder, uint32_t size_bytes);
 void text_add_u64(struct text_builder *builder, uint64_t value);
 void text_add_format(struct text_builder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -7,9 +7,22 @@
  * five with a meaning in XML; tab and line feed. */
 static bool is_plain(unsigned char byte)
 {
-    return (byte >= 0x20 && byte < 0x7f && byte != '&' && byte != '<' &&
-            byte != '>' && byte != '"' && byte != '\'') ||
-           byte == '\t' || byte == '\n';
+    static const uint32_t special[8] = {
+        /* 0x00 to 0x1f, but for tab and line feed; "&'<>; DEL; and all from
+         * 0x80 on. */
+        ~((UINT32_C(1) << '\t') | (UINT32_C(1) << '\n')),
+        (UINT32_C(1) << ('"' - 32)) | (UINT32_C(1) << ('&' - 32)) |
+            (UINT32_C(1) << ('\'' - 32)) | (UINT32_C(1) << ('<' - 32)) |
+            (UINT32_C(1) << ('>' - 32)),
+        0,
+        UINT32_C(1) << 31,
+        UINT32_MAX,
+        UINT32_MAX,
+        UINT32_MAX,
+        UINT32_MAX,
+    };
+
+    return (special[byte / 32] >> (byte % 32) & 1) == 0;
 }
 
 static bool is_continuation(unsigned char byte)

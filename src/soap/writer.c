@@ -1,5 +1,7 @@
 #include "soap/writer.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "soap/scalar.h"
 
@@ -13,10 +15,10 @@ struct writer_frame {
     const unsigned char *value;
     const struct soap_field *field; /* that this is, with tags; NULL: a base */
     const struct soap_type *parent; /* whose form the tags take */
-    uint32_t prefix; /* ns1, ns2, ...: of the children's names */
+    uint32_t prefix;                /* ns1, ns2, ...: of the children's names */
     uint32_t parent_prefix;
-    uint32_t row;                   /* of `type`: the next to write */
-    uint32_t item;                  /* of that row, where it is a list */
+    uint32_t row;  /* of `type`: the next to write */
+    uint32_t item; /* of that row, where it is a list */
 };
 
 /* Up to the name, without the closing bracket. */
@@ -31,20 +33,39 @@ static void begin_tag(struct text_builder *out, const struct soap_type *parent,
     text_add(out, text_from(field->name, field->name_bytes));
 }
 
+/* A whole tag at once: half of an answer is tags. */
+static void write_tag(struct text_builder *out, const struct soap_type *parent,
+                      uint32_t prefix, const struct soap_field *field,
+                      bool is_end)
+{
+    uint32_t prefix_bytes = parent->form == SOAP_QUALIFIED ? 4 : 0;
+    char *at =
+        text_add_room(out, 2u + is_end + prefix_bytes + field->name_bytes);
+
+    if (at == NULL)
+        return;
+    *at++ = '<';
+    if (is_end)
+        *at++ = '/';
+    if (prefix_bytes > 0) {
+        const char name[4] = {'n', 's', (char)('0' + prefix), ':'};
+        memcpy(at, name, sizeof name);
+        at += sizeof name;
+    }
+    memcpy(at, field->name, field->name_bytes);
+    at[field->name_bytes] = '>';
+}
+
 static void open_tag(struct text_builder *out, const struct soap_type *parent,
                      uint32_t prefix, const struct soap_field *field)
 {
-    text_add_char(out, '<');
-    begin_tag(out, parent, prefix, field);
-    text_add_char(out, '>');
+    write_tag(out, parent, prefix, field, false);
 }
 
 static void close_tag(struct text_builder *out, const struct soap_type *parent,
                       uint32_t prefix, const struct soap_field *field)
 {
-    text_add_string(out, "</");
-    begin_tag(out, parent, prefix, field);
-    text_add_char(out, '>');
+    write_tag(out, parent, prefix, field, true);
 }
 
 /* The tag of a struct.  One of another schema brings its namespace, for its
