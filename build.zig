@@ -46,6 +46,7 @@ pub fn build(b: *std.Build) void {
     const tests = b.step("test", "Run all tests");
     tests.dependOn(addUnitTests(b, host, schemas));
     tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", &.{}, "Check the rules of the house: layers, libraries, one static binary"));
+    addKillTest(b, ferry);
     tests.dependOn(addPropertyTests(b, host, schemas));
     addSanitizedTests(b, host, schemas);
     addFuzzing(b, host, schemas);
@@ -218,6 +219,17 @@ fn addPropertyTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) 
     const some = b.addRunArtifact(exe);
     some.addArg("500");
     return &some.step;
+}
+
+/// The binary killed 200 times under load.
+fn addKillTest(b: *std.Build, ferry: *std.Build.Step.Compile) void {
+    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_subscriptions_kill.py", "--ferry" });
+    run.addArtifactArg(ferry);
+    run.setEnvironmentVariable("FERRY_KILLS", "200");
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    b.step("test:kill", "Kill the server 200 times under load: no event is lost").dependOn(&run.step);
 }
 
 /// libFuzzer is clang's: a step for each target, and one for a fixed number of runs of all.

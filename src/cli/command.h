@@ -36,6 +36,7 @@ int command_submit(const struct command *command, int argc, char **argv);
 int command_push(const struct command *command, int argc, char **argv);
 int command_pull(const struct command *command, int argc, char **argv);
 int command_watch(const struct command *command, int argc, char **argv);
+int command_subscriptions(const struct command *command, int argc, char **argv);
 int command_jobs(const struct command *command, int argc, char **argv);
 int command_sessions(const struct command *command, int argc, char **argv);
 int command_files(const struct command *command, int argc, char **argv);

@@ -32,8 +32,15 @@ const struct command commands[] = {
      "        [the options of push]",
      "fetch files from a node, without a server here"},
     {"watch", command_watch,
-     "[--soap URL] [--topic TOPIC]... [--json] [--listen ADDRESS:PORT]",
-     "subscribe to events and print each one"},
+     "[--soap URL] [--topic TOPIC]... [--json] [--listen ADDRESS:PORT]\n"
+     "       ferry watch --pull [--after SEQUENCE] [--soap URL]\n"
+     "        [--topic TOPIC]... [--json]",
+     "subscribe to events, or ask for them, and print each one"},
+    {"subscriptions", command_subscriptions,
+     "[--soap URL] [--json]\n"
+     "       ferry subscriptions secret ID [--none | --secret-stdin]\n"
+     "       ferry subscriptions replay ID SEQUENCE",
+     "who is told what, how far they are and what is wrong; signatures, replay"},
     {"jobs", command_jobs, "[--soap URL] [--active] [--json]",
      "list jobs, newest first"},
     {"sessions", command_sessions,

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/datetime.h"
 #include "central/subscription.h"
-#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/soap_client.h"
+#include "cli/watch.h"
 #include "net/http_server.h"
 #include "soap/writer.h"
 
@@ -27,7 +26,9 @@ struct watch {
     struct option_list topics;
     const char *url;
     const char *listen;
+    const char *after;
     bool json;
+    bool pull;
     bool ending;
     bool stopped;
     char observer[128];
@@ -37,65 +38,24 @@ struct watch {
 
 /* ---- what arrives ---- */
 
-static void print_head(int64_t time_us, const char *kind, struct text topic,
-                       uint64_t sequence)
-{
-    char date[DATETIME_TEXT_BYTES + 1];
-
-    datetime_format(time_us, date);
-    printf("%.12s  %-7s %-10.*s #%llu  ", date + 11, kind,
-           (int)topic.size_bytes, topic.data, (unsigned long long)sequence);
-}
-
-static void print_text(const char *before, struct text text)
-{
-    if (text.size_bytes > 0)
-        printf("%s%.*s", before, (int)text.size_bytes, text.data);
-}
-
-static void print_job(const struct isc_notify_request *notify)
-{
-    print_head(notify->time, "job", notify->topic, notify->sequence);
-    print_text("", notify->job.id);
-    print_text("  session ", notify->job.status.session_id);
-    putchar('\n');
-}
-
-static void print_session(const struct f06_notify_request *notify)
-{
-    const struct f06_session *session = &notify->session;
-    const struct f06_aggregate_statistics *figures =
-        &session->statistics.aggregate;
-
-    print_head(notify->time, "session", notify->topic, notify->sequence);
-    print_text("", session->session_id);
-    printf("  %u/%u files, %llu bytes", figures->files_complete,
-           figures->file_count, (unsigned long long)figures->bytes_written);
-    if (session->error.code != 0) {
-        printf(", error %d", session->error.code);
-        print_text(": ", session->error.description);
-    }
-    putchar('\n');
-}
-
 static void print_notification(struct watch *watch)
 {
     struct soap_reader *reader = &watch->reader;
 
     if (watch->json) {
-        struct text_builder line = {0};
-        json_write(&line, reader->type, reader->message);
-        fwrite(line.data, 1, line.size_bytes, stdout);
-        putchar('\n');
-        text_builder_free(&line);
+        watch_print_json(reader->type, reader->message);
     } else if (reader->operation == SOAP_OP_NOTIFY_JOB) {
-        print_job(reader->message);
+        const struct isc_notify_request *notify = reader->message;
+        watch_print_job(notify->time, notify->topic, notify->sequence,
+                        &notify->job);
     } else if (reader->operation == SOAP_OP_NOTIFY_SESSION) {
-        print_session(reader->message);
+        const struct f06_notify_request *notify = reader->message;
+        watch_print_session(notify->time, notify->topic, notify->sequence,
+                            &notify->session);
     } else {
         puts("the subscription ended");
+        fflush(stdout);
     }
-    fflush(stdout);
 }
 
 /* ---- the observer ---- */
@@ -298,8 +258,12 @@ static void caught(struct loop_signals *signals, int number)
 {
     struct watch *watch = OWNER_OF(signals, struct watch, signals);
 
-    if (number == SIGTERM || number == SIGINT)
-        watch->ending = true;
+    if (number != SIGTERM && number != SIGINT)
+        return;
+    watch->ending = true;
+    watch->client.quiet = true; /* a call that is cut short is no failure */
+    if (watch->pull)
+        http_call_cancel(&watch->client.call);
 }
 
 static void server_stopped(struct http_server *server)
@@ -315,6 +279,8 @@ int command_watch(const struct command *command, int argc, char **argv)
         {"--topic", OPTION_LIST, &watch.topics},
         {"--json", OPTION_FLAG, &watch.json},
         {"--listen", OPTION_TEXT, &watch.listen},
+        {"--pull", OPTION_FLAG, &watch.pull},
+        {"--after", OPTION_TEXT, &watch.after},
         {0},
     };
 
@@ -323,6 +289,8 @@ int command_watch(const struct command *command, int argc, char **argv)
         return EXIT_USAGE;
     if (others > 0)
         return usage_error(command, "what is '%s'?", argv[0]);
+    if (watch.after != NULL && !watch.pull)
+        return usage_error(command, "--after goes with --pull");
     loop_signals_block();
     int code = soap_client_open(&watch.client, command, watch.url);
     if (code != EXIT_DONE)
@@ -332,6 +300,12 @@ int command_watch(const struct command *command, int argc, char **argv)
         loop_signals_open(loop, &watch.signals, caught) != 0) {
         say("memory or descriptors are used up");
         return EXIT_FAILED;
+    }
+    if (watch.pull) {
+        struct watch_pull pull = {&watch.client, &watch.topics, watch.after,
+                                  watch.json, &watch.ending};
+        soap_reader_close(&watch.reader);
+        return watch_pull_run(&pull);
     }
     if ((code = open_observer(&watch)) != EXIT_DONE)
         return code;
