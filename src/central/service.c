@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "central/api.h"
 #include "central/context.h"
+#include "central/documents.h"
 #include "http/fields.h"
 #include "soap/reader.h"
 #include "soap/writer.h"
@@ -142,58 +143,6 @@ void api_fault(struct api_call *api, const struct soap_fault *fault)
 
     soap_write_fault(&call->body, version, fault);
     respond(call, (uint16_t)soap_fault_http_status(version, fault->code));
-}
-
-/* ---- requests for a document ---- */
-
-static const char page_text[] =
-    "ferry: the SOAP services of this node\n"
-    "\n"
-    "/services/soap/Transfer-201210         (description: add ?wsdl)\n"
-    "/services/soap/JobNET-200601\n"
-    "/services/soap/IScpTransferNET-200604\n"
-    "/services/soap/FASPSessionNET-200601\n"
-    "/services/soap/FASPSessionNET-200911\n"
-    "/services/soap/EventNET-202611         (events by polling)\n"
-    "/services/soap/JobObserver             (what an observer serves)\n"
-    "/services/soap/SessionObserver\n";
-
-static void respond_page(struct http_exchange *exchange)
-{
-    struct http_response response = {
-        .status = 200,
-        .content_type = "text/plain; charset=utf-8",
-        .body = text_of(page_text),
-    };
-
-    http_exchange_respond(exchange, &response);
-}
-
-/* The address echoes the request, so that a client that reached us by one name
- * goes on by that name.  HTTP/1.0 may come without a Host. */
-static void respond_wsdl(struct central *central,
-                         struct http_exchange *exchange,
-                         enum soap_service service)
-{
-    char origin[sizeof "https://" + HTTP_HOST_BYTES_MAX + 8];
-    char address[ADDRESS_TEXT_BYTES];
-    struct text host = exchange->head->host;
-    struct text_builder body = {0};
-    struct http_response response = {
-        .status = 200,
-        .content_type = "text/xml; charset=utf-8",
-    };
-
-    if (host.size_bytes == 0 || host.size_bytes > HTTP_HOST_BYTES_MAX + 6) {
-        address_format(&central->server.address, address);
-        host = text_of(address);
-    }
-    snprintf(origin, sizeof origin, "%s://%.*s",
-             central->soap_tls != NULL ? "https" : "http", (int)host.size_bytes,
-             host.data);
-    soap_write_wsdl(&body, service, text_of(origin));
-    http_exchange_respond_with(exchange, &response, &body);
-    text_builder_free(&body);
 }
 
 /* ---- routes ---- */
@@ -443,9 +392,9 @@ static void on_end(void *owner, struct http_exchange *exchange)
     if (exchange->user != NULL)
         end_call(exchange->user);
     else if (route_of(exchange->head, &service) == ROUTE_PAGE)
-        respond_page(exchange);
+        documents_page(exchange);
     else
-        respond_wsdl(owner, exchange, service);
+        documents_wsdl(owner, exchange, service);
 }
 
 static void on_gone(void *owner, struct http_exchange *exchange)
