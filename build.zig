@@ -41,6 +41,7 @@ pub fn build(b: *std.Build) void {
 
     const ferry = addProduct(b, product, schemas);
     addDemo(b, ferry);
+    addShare(b, ferry);
     addBenchmarks(b, host, ferry);
 
     const tests = b.step("test", "Run all tests");
@@ -78,6 +79,24 @@ fn addDemo(b: *std.Build, ferry: *std.Build.Step.Compile) void {
     run.has_side_effects = true;
     run.stdio = .inherit;
     b.step("demo", "Show the main job: two nodes, an observer, an order, 256 MiB").dependOn(&run.step);
+}
+
+/// What the binary says of itself: manual pages and completion, for packages.
+fn addShare(b: *std.Build, ferry: *std.Build.Step.Compile) void {
+    const step = b.step("share", "Write manual pages and completion into zig-out/share");
+    for (&[_][3][]const u8{
+        .{ "man", "ferry.1", "share/man/man1/ferry.1" },
+        .{ "man", "ferry.8", "share/man/man8/ferry.8" },
+        .{ "man", "asperacentral.8", "share/man/man8/asperacentral.8" },
+        .{ "man", "ferry.conf.5", "share/man/man5/ferry.conf.5" },
+        .{ "completion", "bash", "share/bash-completion/completions/ferry" },
+        .{ "completion", "zsh", "share/zsh/site-functions/_ferry" },
+        .{ "completion", "fish", "share/fish/vendor_completions.d/ferry.fish" },
+    }) |row| {
+        const run = b.addRunArtifact(ferry);
+        run.addArgs(row[0..2]);
+        step.dependOn(&b.addInstallFile(run.captureStdOut(.{}), row[2]).step);
+    }
 }
 
 /// Benchmarks print tables; nothing in them passes or fails by time.

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "cli/options.h"
 #include "cli/soap_client.h"
 
@@ -6,7 +8,10 @@
 int command_cancel(const struct command *command, int argc, char **argv)
 {
     const char *url = NULL;
-    const struct option_row rows[] = {{"--soap", OPTION_TEXT, &url}, {0}};
+    bool json = false;
+    const struct option_row rows[] = {{"--soap", OPTION_TEXT, &url},
+                                      {"--json", OPTION_FLAG, &json},
+                                      {0}};
     struct soap_client client;
 
     int others = options_read(command, argc, argv, rows);
@@ -32,6 +37,8 @@ int command_cancel(const struct command *command, int argc, char **argv)
     } else if (!done) {
         say("%s", client.message);
     }
+    if (json)
+        printf("{\"Cancelled\":%s}\n", done ? "true" : "false");
     soap_client_close(&client);
     return done ? EXIT_DONE : EXIT_FAILED;
 }

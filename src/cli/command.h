@@ -8,6 +8,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#define FERRY_VERSION "0.1.0"
+
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_FAILED = 1, /* the error was printed */
@@ -15,11 +17,21 @@ enum exit_code {
     EXIT_CONFIG = 78, /* EX_CONFIG of sysexits.h */
 };
 
+/* One option, as the manual and the completion show it. */
+struct option_text {
+    const char *name;  /* with its dashes; NULL ends the list */
+    const char *value; /* NULL = it takes none */
+    const char *text;
+};
+
+/* The one source of help, manual pages and completion.  options_read() takes
+ * no option that is not in `options`. */
 struct command {
     const char *name;
     int (*run)(const struct command *command, int argc, char **argv);
     const char *usage;   /* behind "ferry NAME "; may have several lines */
     const char *summary; /* one line of `ferry help` */
+    const struct option_text *options; /* NULL = none */
 };
 
 /* A row without name ends it. */
@@ -42,6 +54,12 @@ int command_sessions(const struct command *command, int argc, char **argv);
 int command_files(const struct command *command, int argc, char **argv);
 int command_cancel(const struct command *command, int argc, char **argv);
 int command_fingerprint(const struct command *command, int argc, char **argv);
+int command_rate(const struct command *command, int argc, char **argv);
+int command_pause(const struct command *command, int argc, char **argv);
+int command_resume(const struct command *command, int argc, char **argv);
+int command_healthcheck(const struct command *command, int argc, char **argv);
+int command_completion(const struct command *command, int argc, char **argv);
+int command_man(const struct command *command, int argc, char **argv);
 int command_check_config(const struct command *command, int argc, char **argv);
 int command_wsdl(const struct command *command, int argc, char **argv);
 int command_version(const struct command *command, int argc, char **argv);

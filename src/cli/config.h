@@ -81,6 +81,8 @@ struct config {
     const char *known_hosts;
     const char *keys_dir;
     const char *user_keys;
+    const char *soap_cert;
+    const char *soap_key;
 
     struct config_networks callback_allow;
     struct config_networks callback_deny;

@@ -198,6 +198,8 @@ bool config_fill(struct config *config, struct central_config *central,
     central->docroot = config->everyone.docroot;
     if (central->docroot != NULL && strstr(central->docroot, "$(") != NULL)
         central->docroot = NULL; /* it is users', not that of orders */
+    central->soap_certificate = config->soap_cert;
+    central->soap_key = config->soap_key;
     central->known_hosts = config->known_hosts;
     central->keys_dir = config->keys_dir;
 

@@ -11,7 +11,10 @@
 int command_fingerprint(const struct command *command, int argc, char **argv)
 {
     const char *state = NULL;
-    const struct option_row rows[] = {{"--state", OPTION_TEXT, &state}, {0}};
+    bool json = false;
+    const struct option_row rows[] = {{"--state", OPTION_TEXT, &state},
+                                      {"--json", OPTION_FLAG, &json},
+                                      {0}};
     struct text_builder pem = {.size_bytes_max = 65536};
     char fingerprint[FINGERPRINT_TEXT_BYTES + 1];
     struct identity identity;
@@ -38,6 +41,6 @@ int command_fingerprint(const struct command *command, int argc, char **argv)
     }
     fingerprint_format(identity.fingerprint, fingerprint);
     identity_wipe(&identity);
-    puts(fingerprint);
+    printf(json ? "{\"Fingerprint\":\"%s\"}\n" : "%s\n", fingerprint);
     return EXIT_DONE;
 }

@@ -77,11 +77,26 @@ static int take(const struct command *command, const struct option_row *row,
     return used;
 }
 
+/* What is read is also in the manual. */
+static void check_texts(const struct command *command,
+                        const struct option_row *rows)
+{
+    for (; rows->name != NULL && command->options != NULL; rows++) {
+        const struct option_text *text = command->options;
+        while (text->name != NULL && strcmp(text->name, rows->name) != 0)
+            text++;
+        CHECK(text->name != NULL);
+        CHECK((text->value != NULL) == (rows->kind != OPTION_FLAG &&
+                                        rows->kind != OPTION_LEVEL));
+    }
+}
+
 int options_read(const struct command *command, int argc, char **argv,
                  const struct option_row *rows)
 {
     int others = 0;
 
+    check_texts(command, rows);
     for (int i = 0; i < argc;) {
         const struct option_row *row = rows;
         char *value = NULL;

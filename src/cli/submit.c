@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/limits.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/secret.h"
 #include "cli/soap_client.h"
@@ -38,8 +39,17 @@ static void print_outcome(const struct f09_session_statistics *session)
                 : "");
 }
 
+static void print_json(const struct f09_session_statistics *session)
+{
+    struct text_builder row = {0};
+
+    json_write(&row, &soap_type_f09_session_statistics, session);
+    printf("%.*s\n", (int)row.size_bytes, row.data);
+    text_builder_free(&row);
+}
+
 /* Follows a job to its end.  The job's newest session says how it stands. */
-static int wait_for(struct soap_client *client, struct text job_id)
+static int wait_for(struct soap_client *client, struct text job_id, bool json)
 {
     struct f09_get_session_statistics_request request = {
         .session_filter = {.job_id = &job_id,
@@ -61,7 +71,10 @@ static int wait_for(struct soap_client *client, struct text job_id)
         const struct f09_session_statistics *session =
             response->session_statistics_result.session_statistics;
         if (has_ended(session->status)) {
-            print_outcome(session);
+            if (json)
+                print_json(session);
+            else
+                print_outcome(session);
             return text_is(session->status, "completed") ? EXIT_DONE
                                                          : EXIT_FAILED;
         }
@@ -75,9 +88,11 @@ int command_submit(const struct command *command, int argc, char **argv)
 {
     const char *url = NULL;
     bool wait = false;
+    bool json = false;
     const struct option_row rows[] = {
         {"--soap", OPTION_TEXT, &url},
         {"--wait", OPTION_FLAG, &wait},
+        {"--json", OPTION_FLAG, &json},
         {0},
     };
     struct text_builder order = {.size_bytes_max = LIMIT_HTTP_BODY_BYTES};
@@ -109,10 +124,13 @@ int command_submit(const struct command *command, int argc, char **argv)
         !text_to_string(response->job_result.id, job_id, sizeof job_id)) {
         code = EXIT_FAILED;
     } else {
-        puts(job_id);
+        if (json && !wait)
+            printf("{\"JobID\":\"%s\"}\n", job_id);
+        else if (!json)
+            puts(job_id);
         fflush(stdout);
         if (wait)
-            code = wait_for(&client, text_of(job_id));
+            code = wait_for(&client, text_of(job_id), json);
     }
     soap_client_close(&client);
     text_builder_free(&order);

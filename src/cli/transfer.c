@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/daemon.h"
 #include "cli/options.h"
+#include "cli/progress.h"
+#include "cli/rate.h"
 #include "cli/secret.h"
 #include "cli/soap_client.h"
 #include "io/loop.h"
@@ -18,7 +22,12 @@
 
 #define SOURCES_MAX 1024
 #define DEFAULT_PORT 33001
-#define PROGRESS_NS UINT64_C(1000000000)
+#define SECOND_NS UINT64_C(1000000000)
+/* Into a file or a pipe; on a terminal as often as it is read with ease. */
+#define PROGRESS_NS SECOND_NS
+#define PROGRESS_DRAWN_NS (SECOND_NS / 5)
+#define RETRIES 3u
+#define RETRY_S_MAX 60u
 
 /* One `ferry push` or `ferry pull`: a node with client ends only. */
 struct errand {
@@ -27,6 +36,13 @@ struct errand {
     struct transfer_session *session;
     struct loop_signals signals;
     struct loop_timer progress;
+    struct loop_timer retry;
+    uint32_t retry_count;
+    uint32_t retries_max;
+    bool json;
+    bool is_terminal; /* standard error */
+    bool is_drawn;    /* a line without its end stands there */
+    bool cancelled;
     struct transfer_params params;
     struct text sources[SOURCES_MAX];
     struct text_builder password;
@@ -45,32 +61,14 @@ struct errand_options {
     const char *policy;
     const char *fingerprint;
     const char *cipher;
+    const char *retries;
     bool password_stdin;
     bool mkdir;
+    bool json;
     uint32_t debug;
 };
 
 /* ---- what was asked for ---- */
-
-/* RATE is a number with k, m or g bits a second; bare: kbit/s. */
-static bool read_rate(const char *text, uint32_t *kbps)
-{
-    char *end;
-    double value = strtod(text, &end);
-    double factor = 1;
-
-    if (*end == 'm' || *end == 'M')
-        factor = 1e3;
-    else if (*end == 'g' || *end == 'G')
-        factor = 1e6;
-    if (strchr("kKmMgG", *end) != NULL && *end != '\0')
-        end++;
-    value *= factor;
-    if (end == text || *end != '\0' || !(value >= 1 && value <= 4e9))
-        return false;
-    *kbps = (uint32_t)value;
-    return true;
-}
 
 /* "user@host:path", "user@host:33001:path", "user@[::1]:path".  Returns the
  * path, or NULL. */
@@ -217,7 +215,7 @@ static int read_options(struct errand *errand, const struct command *command,
     params->cipher = TRANSFER_CIPHER_AES_128;
     params->create_path = options->mkdir;
     if (options->rate != NULL &&
-        !read_rate(options->rate, &params->rates.target_kbps))
+        !rate_read(options->rate, &params->rates.target_kbps))
         return usage_error(command, "--rate %s: expected a number with k, m "
                                     "or g bits a second",
                            options->rate);
@@ -238,6 +236,17 @@ static int read_options(struct errand *errand, const struct command *command,
                                options->cipher);
         params->cipher = (enum transfer_cipher)i;
     }
+    uint64_t retries = RETRIES;
+    if (options->retries != NULL &&
+        !text_to_u64(text_of(options->retries), 1000, &retries))
+        return usage_error(command, "--retries %s: expected a number up to "
+                                    "1000",
+                           options->retries);
+    errand->retries_max = (uint32_t)retries;
+    /* A retry skips what has come already, which it knows by its time. */
+    params->preserve_times = true;
+    errand->json = options->json;
+    errand->is_terminal = !options->json && isatty(STDERR_FILENO);
     if (options->fingerprint != NULL)
         params->fingerprint = text_of(options->fingerprint);
     return EXIT_DONE;
@@ -260,16 +269,71 @@ static void find_known_hosts(struct errand *errand)
 
 /* ---- its life ---- */
 
-static void print_progress(const struct transfer_stats *stats)
+static uint32_t terminal_columns(void)
 {
-    fprintf(stderr, "%u of %u%s files, %llu of %llu%s bytes, %llu Mbit/s\n",
-            stats->files_complete, stats->expected_file_count,
-            stats->scan_finished ? "" : "+",
-            (unsigned long long)stats->bytes_written,
-            (unsigned long long)stats->expected_bytes,
-            stats->scan_finished ? "" : "+",
-            (unsigned long long)(stats->rate_kbps / 1000));
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return PROGRESS_COLUMNS;
 }
+
+static void print_json(const struct errand *errand,
+                       const struct transfer_stats *stats, const char *state)
+{
+    printf("{\"Status\":\"%s\",\"FilesComplete\":%u,\"FilesExpected\":%u,"
+           "\"BytesWritten\":%llu,\"BytesExpected\":%llu,"
+           "\"BytesTransferred\":%llu,\"FilesFailed\":%u,"
+           "\"RateKbps\":%llu,\"ElapsedUs\":%llu,\"RetryCount\":%u,"
+           "\"ErrorCode\":%d}\n",
+           state, stats->files_complete, stats->expected_file_count,
+           (unsigned long long)stats->bytes_written,
+           (unsigned long long)stats->expected_bytes,
+           (unsigned long long)stats->bytes_transferred, stats->files_failed,
+           (unsigned long long)stats->rate_kbps,
+           (unsigned long long)stats->elapsed_us, errand->retry_count,
+           (int)stats->error);
+    fflush(stdout);
+}
+
+/* On a terminal one line that is drawn over; else a line now and then. */
+static void print_progress(struct errand *errand,
+                           const struct transfer_stats *stats)
+{
+    struct progress progress = {
+        .done_bytes = stats->bytes_written,
+        .total_bytes = stats->expected_bytes,
+        .total_known = stats->scan_finished,
+        .done_files = stats->files_complete,
+        .total_files = stats->expected_file_count,
+        .rate_kbps = stats->rate_kbps,
+        .retry_count = errand->retry_count,
+        .is_paused = stats->state == TRANSFER_PAUSED,
+    };
+    char line[PROGRESS_BYTES];
+
+    if (errand->json) {
+        print_json(errand, stats, "running");
+    } else if (errand->is_terminal) {
+        /* In the last column a terminal may wrap. */
+        progress_line(&progress, terminal_columns() - 1, line);
+        fprintf(stderr, "\r%s\x1b[K", line);
+        errand->is_drawn = true;
+    } else {
+        progress_line(&progress, PROGRESS_COLUMNS - 1, line);
+        fprintf(stderr, "%s\n", line);
+    }
+}
+
+/* What is printed next begins on a line of its own. */
+static void end_line(struct errand *errand)
+{
+    if (errand->is_drawn)
+        fputs("\r\x1b[K", stderr);
+    errand->is_drawn = false;
+}
+
+static void start_progress(struct errand *errand);
 
 static void progress_fired(struct loop_timer *timer)
 {
@@ -277,10 +341,82 @@ static void progress_fired(struct loop_timer *timer)
     struct transfer_stats stats;
 
     transfer_stats(errand->session, &stats);
-    if (stats.state == TRANSFER_RUNNING)
-        print_progress(&stats);
+    if (stats.state == TRANSFER_RUNNING || stats.state == TRANSFER_PAUSED)
+        print_progress(errand, &stats);
+    start_progress(errand);
+}
+
+static void start_progress(struct errand *errand)
+{
     loop_timer_start(errand->loop, &errand->progress,
-                     loop_now_ns(errand->loop) + PROGRESS_NS, progress_fired);
+                     loop_now_ns(errand->loop) + (errand->is_terminal
+                                                      ? PROGRESS_DRAWN_NS
+                                                      : PROGRESS_NS),
+                     progress_fired);
+}
+
+/* ---- again ---- */
+
+static void start_session(struct errand *errand)
+{
+    errand->params.session_id = uuid_new();
+    errand->session = transfer_start(errand->node, &errand->params, NULL);
+    start_progress(errand);
+}
+
+static void retry_fired(struct loop_timer *timer)
+{
+    start_session(OWNER_OF(timer, struct errand, retry));
+}
+
+/* Files that are there already are skipped: they have kept their times. */
+static bool may_retry(const struct errand *errand,
+                      const struct transfer_stats *stats)
+{
+    return stats->state == TRANSFER_FAILED && !errand->cancelled &&
+           errand->retry_count < errand->retries_max &&
+           fasp_error_is_retryable(stats->error);
+}
+
+static void print_error(const struct transfer_stats *stats)
+{
+    say("error %d: %.*s", (int)stats->error,
+        (int)stats->error_text.size_bytes,
+        stats->error_text.data ? stats->error_text.data : "");
+}
+
+static void retry(struct errand *errand)
+{
+    uint64_t wait_s = UINT64_C(1) << errand->retry_count;
+
+    if (wait_s > RETRY_S_MAX)
+        wait_s = RETRY_S_MAX;
+    errand->retry_count++;
+    say("trying again in %llu s (%u of %u)", (unsigned long long)wait_s,
+        errand->retry_count, errand->retries_max);
+    loop_timer_start(errand->loop, &errand->retry,
+                     loop_now_ns(errand->loop) + wait_s * SECOND_NS,
+                     retry_fired);
+}
+
+static void print_end(const struct errand *errand,
+                      const struct transfer_stats *stats)
+{
+    double seconds = (double)stats->elapsed_us / 1e6;
+    double mbps = seconds > 0
+                      ? (double)stats->bytes_transferred * 8 / 1e6 / seconds
+                      : 0;
+    bool completed = stats->state == TRANSFER_COMPLETED;
+
+    if (errand->json)
+        print_json(errand, stats,
+                   completed                           ? "completed"
+                   : stats->state == TRANSFER_CANCELLED ? "cancelled"
+                                                        : "error");
+    else if (completed)
+        printf("%u files, %llu bytes in %.2f s, %.0f Mbit/s\n",
+               stats->files_complete, (unsigned long long)stats->bytes_written,
+               seconds, mbps);
 }
 
 static void session_ended(void *owner, struct transfer_session *session)
@@ -290,35 +426,32 @@ static void session_ended(void *owner, struct transfer_session *session)
 
     transfer_stats(session, &stats);
     errand->session = NULL;
-    errand->ended = true;
     loop_timer_stop(errand->loop, &errand->progress);
+    end_line(errand);
+    if (stats.state != TRANSFER_COMPLETED)
+        print_error(&stats);
+    if (may_retry(errand, &stats)) {
+        retry(errand);
+        return;
+    }
+    errand->ended = true;
     errand->code =
         stats.state == TRANSFER_COMPLETED ? EXIT_DONE : EXIT_FAILED;
-    if (stats.state == TRANSFER_COMPLETED) {
-        double seconds = (double)stats.elapsed_us / 1e6;
-        printf("%u files, %llu bytes in %.2f s, %.0f Mbit/s\n",
-               stats.files_complete, (unsigned long long)stats.bytes_written,
-               seconds,
-               seconds > 0
-                   ? (double)stats.bytes_transferred * 8 / 1e6 / seconds
-                   : 0);
-    } else {
-        say("error %d: %.*s", (int)stats.error,
-            (int)stats.error_text.size_bytes,
-            stats.error_text.data ? stats.error_text.data : "");
-    }
+    print_end(errand, &stats);
 }
 
 static void file_changed(void *owner, struct transfer_session *session,
                          const struct transfer_file *file)
 {
-    (void)owner;
+    struct errand *errand = owner;
+
     (void)session;
-    if (file->state == TRANSFER_FILE_FAILED)
-        say("%.*s: error %d: %.*s", (int)file->path.size_bytes,
-            file->path.data, (int)file->error,
-            (int)file->error_text.size_bytes,
-            file->error_text.data ? file->error_text.data : "");
+    if (file->state != TRANSFER_FILE_FAILED)
+        return;
+    end_line(errand);
+    say("%.*s: error %d: %.*s", (int)file->path.size_bytes, file->path.data,
+        (int)file->error, (int)file->error_text.size_bytes,
+        file->error_text.data ? file->error_text.data : "");
 }
 
 static void session_changed(void *owner, struct transfer_session *session,
@@ -354,8 +487,19 @@ static void caught(struct loop_signals *signals, int number)
 {
     struct errand *errand = OWNER_OF(signals, struct errand, signals);
 
-    if ((number == SIGTERM || number == SIGINT) && errand->session != NULL)
+    if (number != SIGTERM && number != SIGINT)
+        return;
+    if (errand->cancelled)
+        _exit(EXIT_FAILED); /* the second time: at once */
+    errand->cancelled = true;
+    if (errand->session != NULL) {
         transfer_cancel(errand->session);
+    } else if (loop_timer_running(&errand->retry)) {
+        loop_timer_stop(errand->loop, &errand->retry);
+        say("cancelled before it was tried again");
+        errand->ended = true;
+        errand->code = EXIT_FAILED;
+    }
 }
 
 static int run(struct errand *errand)
@@ -377,11 +521,8 @@ static int run(struct errand *errand)
         say("cannot open a UDP port: %s", strerror(-result));
         return EXIT_FAILED;
     }
-    errand->params.session_id = uuid_new();
     errand->params.local_docroot = text_of("/");
-    errand->session = transfer_start(errand->node, &errand->params, NULL);
-    loop_timer_start(errand->loop, &errand->progress,
-                     loop_now_ns(errand->loop) + PROGRESS_NS, progress_fired);
+    start_session(errand);
     while (!errand->ended)
         loop_run_once(errand->loop);
     return errand->code;
@@ -400,6 +541,8 @@ static int command_transfer(const struct command *command, int argc,
         {"--fingerprint", OPTION_TEXT, &options.fingerprint},
         {"--cipher", OPTION_TEXT, &options.cipher},
         {"--mkdir", OPTION_FLAG, &options.mkdir},
+        {"--retries", OPTION_TEXT, &options.retries},
+        {"--json", OPTION_FLAG, &options.json},
         {"-D", OPTION_LEVEL, &options.debug},
         {0},
     };
@@ -408,6 +551,7 @@ static int command_transfer(const struct command *command, int argc,
     int others = options_read(command, argc, argv, rows);
     if (others < 0)
         return EXIT_USAGE;
+    harden_process();
     arena_init(&errand.arena, SOURCES_MAX * (size_t)PATH_MAX);
     log_set_level(options.debug > 0 ? LOG_DEBUG : LOG_ERROR);
     errand.params.operation = operation;

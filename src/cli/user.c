@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/command.h"
+#include "cli/json.h"
 #include "cli/options.h"
 #include "cli/secret.h"
 #include "crypto/password.h"
@@ -19,6 +20,7 @@ struct user_options {
     const char *docroot;
     struct option_list keys;
     bool password_stdin;
+    bool json;
 };
 
 static int open_users(const struct command *command,
@@ -138,9 +140,28 @@ static int add(const struct command *command,
     return code;
 }
 
+static void print_json(const struct store_user *row, uint32_t *count)
+{
+    struct text_builder text = {0};
+
+    text_add_string(&text, (*count)++ > 0 ? ",\n {\"Name\":" : "{\"Name\":");
+    json_write_string(&text, row->name);
+    text_add_string(&text, ",\"Docroot\":");
+    json_write_string(&text, row->docroot);
+    text_add_format(&text, ",\"Password\":%s,\"Keys\":%s}",
+                    text_is_absent(row->password_hash) ? "false" : "true",
+                    row->public_keys.size_bytes == 0 ? "false" : "true");
+    fwrite(text.data, 1, text.size_bytes, stdout);
+    text_builder_free(&text);
+}
+
+/* `user` counts the rows of JSON, NULL = plain. */
 static void print_user(void *user, const struct store_user *row)
 {
-    (void)user;
+    if (user != NULL) {
+        print_json(row, user);
+        return;
+    }
     printf("%.*s\tdocroot=%.*s\tpassword=%s\tkeys=%s\n",
            (int)row->name.size_bytes, row->name.data,
            (int)row->docroot.size_bytes, row->docroot.data,
@@ -156,7 +177,13 @@ static int list(const struct command *command,
 
     if (code != EXIT_DONE)
         return code;
-    int result = store_users_list(users, NULL, print_user);
+    uint32_t count = 0;
+    if (options->json)
+        putchar('[');
+    int result =
+        store_users_list(users, options->json ? &count : NULL, print_user);
+    if (options->json)
+        puts("]");
     store_users_close(users);
     if (result != 0)
         say("cannot read the users: %s", strerror(-result));
@@ -188,6 +215,7 @@ int command_user(const struct command *command, int argc, char **argv)
         {"--docroot", OPTION_TEXT, &options.docroot},
         {"--key", OPTION_LIST, &options.keys},
         {"--password-stdin", OPTION_FLAG, &options.password_stdin},
+        {"--json", OPTION_FLAG, &options.json},
         {0},
     };
     int others = options_read(command, argc, argv, rows);
