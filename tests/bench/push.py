@@ -1,0 +1,309 @@
+"""zig build bench:push: how notifications go out.
+
+usage: push.py FERRY PUSH_SINK [PART...]   parts: restart rate latency dead
+                                           memory commits; all unless given
+
+Observers are one program on this machine (push_sink.c); it takes its share of
+the same processors.  Lateness counts from an event's Time, just before its
+commit, to its receipt: more than from the commit.
+"""
+
+import concurrent.futures
+import http.client
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+import nodes
+
+PARTS = ["restart", "rate", "latency", "dead", "memory", "commits"]
+PORTS = 64
+SUBMIT = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">
+<e:Body><x:SubmitRequest xmlns:x="urn:Aspera:XML:JobNET:2006/01:Types">
+<Type>Aspera.IScpTransfer</Type><Definition><![CDATA[<Order><Operation>Push
+</Operation><RemoteLocation><System><Address>127.0.0.1</Address><Port>9</Port>
+<UserName>x</UserName><Password>x</Password></System><Files><Path>/</Path>
+</Files></RemoteLocation><LocalLocation><Files><Path>/x</Path></Files>
+</LocalLocation><RetryParameters><Count>0</Count></RetryParameters></Order>]]>
+</Definition></x:SubmitRequest></e:Body></e:Envelope>"""
+
+
+class Sink:
+    def __init__(self, program):
+        self.process = subprocess.Popen([program, str(PORTS)], text=True,
+                                        stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.ports = [int(self.process.stdout.readline().split()[1])
+                      for _ in range(PORTS)]
+
+    def ask(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+    def reset(self):
+        self.ask("reset")
+
+    def report(self):
+        return [int(n) for n in self.ask("report").split()]
+
+    def wait(self, count, seconds=300):
+        end = time.monotonic() + seconds
+        while self.report()[0] < count and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.report()
+
+
+class Server(nodes.Node):
+    """A node that can be filled while it is down."""
+
+    def __init__(self, ferry, folder, name):
+        super().__init__(ferry, folder, name)
+        self.database = os.path.join(self.state, "ferry.db")
+        self.command = [ferry, "serve", "--state", self.state, "--docroot",
+                        self.docroot, "--soap", "127.0.0.1:0", "--transfer",
+                        "127.0.0.1:0"]
+
+    def start(self):
+        begin = time.monotonic()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE,
+                                        stderr=self.log)
+        match = nodes.READY.match(self.process.stdout.readline().decode())
+        self.soap = match[1]
+        return time.monotonic() - begin
+
+    def memory(self):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) / 1024 for line in file
+                        if line.startswith("VmRSS"))
+
+    def submit(self, count=1, connections=1):
+        def some(share):
+            connection = http.client.HTTPConnection(
+                self.soap.removeprefix("http://"))
+            for _ in range(share):
+                connection.request(
+                    "POST", "/services/soap/Transfer-201210", SUBMIT,
+                    {"Content-Type": "text/xml"})
+                answer = connection.getresponse()
+                text = answer.read()
+                assert answer.status == 200, text
+            connection.close()
+
+        with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+            list(pool.map(some, [count // connections] * connections))
+
+    def change(self, work):
+        """Runs work(database) while the server is down."""
+        self.stop()
+        with sqlite3.connect(self.database) as database:
+            work(database)
+        database.close()
+
+    def subscribe(self, database, urls, cursor=None):
+        if cursor is None:
+            cursor, = database.execute(
+                "SELECT ifnull(max(sequence), 0) FROM events").fetchone()
+        later = int(time.time() + 86400) * 1000000
+        database.execute("DELETE FROM subscriptions")
+        database.executemany(
+            "INSERT INTO subscriptions (uuid, kind, topics, observer_url,"
+            " created_us, expires_us, cursor) VALUES (?, 'job', 31, ?, 1, ?,"
+            " ?)", [(str(uuid.uuid4()), url, later, cursor) for url in urls])
+
+    def fill_events(self, database, count):
+        """Copies of a job's event that was really told."""
+        body, = database.execute(
+            "SELECT body FROM events WHERE topic = 'job.stop'").fetchone()
+        job = str(uuid.uuid4())
+        first, = database.execute("SELECT max(sequence) FROM events").fetchone()
+        now = int(time.time() * 1e6)
+        head, rest = body.split(b"<Sequence>", 1)
+        rest = rest.split(b"</Sequence>", 1)[1]
+        database.executemany(
+            "INSERT INTO events (sequence, uuid, time_us, topic, job_uuid,"
+            " body) VALUES (?, ?, ?, 'job.stop', ?, ?)",
+            ((n, str(uuid.uuid4()), now, job,
+              head + b"<Sequence>%d</Sequence>" % n + rest)
+             for n in range(first + 1, first + 1 + count)))
+        return first
+
+
+def urls(sink, count, path="/live"):
+    return [f"http://127.0.0.1:{sink.ports[i % PORTS]}{path}"
+            for i in range(count)]
+
+
+def restart(server, sink):
+    server.submit()
+    time.sleep(0.5)
+
+    def fill(database):
+        server.fill_events(database, 1000000)
+        server.subscribe(database, urls(sink, 10000))
+
+    server.change(fill)
+    seconds = sorted(server_restart(server) for _ in range(5))
+    print(f"restart, 1,000,000 events, 10,000 subscriptions: ready after "
+          f"{seconds[2]:.2f} s (median of 5, {seconds[0]:.2f} to "
+          f"{seconds[-1]:.2f}), {server.memory():.0f} MiB", flush=True)
+
+
+def server_restart(server):
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.wait()
+    return server.start()
+
+
+def rate(server, sink):
+    server.submit()
+    time.sleep(0.5)
+    for count, events in ((1, 20000), (100, 1000), (10000, 20)):
+        def fill(database):
+            first = server.fill_events(database, events)
+            server.subscribe(database, urls(sink, count), first)
+
+        server.change(fill)
+        sink.reset()
+        begin = time.monotonic()
+        server.start()
+        got = sink.wait(count * events)[0]
+        seconds = time.monotonic() - begin
+        print(f"rate, {count} subscriptions behind {events} stored events: "
+              f"{got / seconds:,.0f} notifications/s taken, "
+              f"{server.memory():.0f} MiB", flush=True)
+    for count, jobs in ((1, 1000), (100, 200), (10000, 8)):
+        server.change(lambda database: server.subscribe(
+            database, urls(sink, count)))
+        server.start()
+        sink.reset()
+        begin = time.monotonic()
+        server.submit(jobs, min(8, jobs))
+        # Of each job Connecting, Error and Stop.
+        got = sink.wait(count * jobs * 3, 120)[0]
+        seconds = time.monotonic() - begin
+        print(f"rate, {count} subscriptions, {jobs} jobs submitted: "
+              f"{got / seconds:,.0f} notifications/s from commit to 2xx",
+              flush=True)
+
+
+def latency(server, sink):
+    for count in (1, 100):
+        server.change(lambda database: server.subscribe(
+            database, urls(sink, count)))
+        server.start()
+        server.submit()
+        time.sleep(0.5)
+        sink.reset()
+        for _ in range(50):
+            server.submit()
+            time.sleep(0.1)
+        time.sleep(0.5)
+        got, middle, high, most = sink.report()
+        place = "tmpfs" if server.state.startswith("/dev/shm") else "disk"
+        print(f"latency, {place}, {count} subscriptions, 10 jobs a second: p50 "
+              f"{middle / 1000:.1f} ms, p99 {high / 1000:.1f} ms, most "
+              f"{most / 1000:.1f} ms ({got} notifications)", flush=True)
+
+
+def dead(server, sink):
+    pairs = []
+    for _ in range(5):
+        figures = []
+        for extra in ([], urls(sink, 1, "/slow") +
+                      ["http://127.0.0.1:9/dead"]):
+            server.change(lambda database: server.subscribe(
+                database, urls(sink, 1000) + extra))
+            server.start()
+            server.submit()
+            time.sleep(1)
+            sink.reset()
+            for _ in range(10):
+                server.submit()
+                time.sleep(0.5)
+            time.sleep(0.5)
+            figures.append(sink.report()[2])
+        pairs.append((figures[1] / figures[0], *figures))
+        print(f"dead, p99 of 1,000 live: {figures[0] / 1000:.1f} ms alone, "
+              f"{figures[1] / 1000:.1f} ms beside a dead and a slow one",
+              flush=True)
+    print(f"dead, median of 5 pairs: {sorted(pairs)[2][0]:.2f} times the p99 "
+          "alone", flush=True)
+
+
+def memory(server, sink):
+    server.submit()
+    time.sleep(0.5)
+    server.change(lambda database: server.subscribe(
+        database, urls(sink, 100, "/fail")))
+    server.start()
+    time.sleep(1)
+    idle = server.memory()
+
+    def fill(database):
+        first = server.fill_events(database, 100000)
+        server.subscribe(database, urls(sink, 50, "/fail") +
+                         urls(sink, 50, "/silent"), first)
+
+    server.change(fill)
+    server.start()
+    most = 0
+    for _ in range(40):
+        time.sleep(0.25)
+        most = max(most, server.memory())
+    print(f"memory, 100,000 undelivered events, 100 subscriptions: "
+          f"{most - idle:.1f} MiB beyond idle ({idle:.0f} MiB)", flush=True)
+
+
+def commits(ferry, name, folder):
+    server = Server(ferry, folder, "commits")
+    server.submit(8, 8)
+    begin = time.monotonic()
+    server.submit(2000, 32)
+    seconds = time.monotonic() - begin
+    server.stop()
+    with sqlite3.connect(server.database) as database:
+        events, = database.execute("SELECT max(sequence) FROM events").fetchone()
+    print(f"commits, {name}: {2000 / seconds:,.0f} Submits/s answered after "
+          f"their commit, {events / seconds:,.0f} events/s, 32 clients",
+          flush=True)
+
+
+def main():
+    ferry, program = sys.argv[1:3]
+    parts = sys.argv[3:] or PARTS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
+    sink = Sink(program)
+    places = {"latency": (tempfile.mkdtemp, nodes.tmpfs_folder),
+              "dead": (nodes.tmpfs_folder,)}
+    for part in parts:
+        if part != "commits":
+            for place in places.get(part, (tempfile.mkdtemp,)):
+                run(part, ferry, place(), sink)
+    if "commits" in parts:
+        for name, folder in (("tmpfs", nodes.tmpfs_folder()),
+                             ("disk", tempfile.mkdtemp(prefix="ferry-bench-",
+                                                       dir="/var/tmp"))):
+            commits(ferry, name, folder)
+            nodes.remove(folder)
+    sink.process.kill()
+
+
+def run(part, ferry, folder, sink):
+    server = Server(ferry, folder, "node")
+    try:
+        globals()[part](server, sink)
+    finally:
+        server.process.kill()
+        server.process.wait()
+        nodes.remove(folder)
+
+
+main()
