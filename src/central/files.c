@@ -95,6 +95,8 @@ void files_report(struct files *files, struct uuid session_uuid,
         .written_bytes = file->bytes_written,
         .contiguous_bytes = file->bytes_written,
         .lost_bytes = file->bytes_lost,
+        .checksum = file->checksum,
+        .checksum_type = file->checksum_type,
         .start_us = file->start_us,
         .end_us = file->end_us,
         /* Skipped is completed without moving a byte: this tells them apart. */

@@ -108,6 +108,56 @@ static enum transfer_resume resume_of(const struct order *order)
     NEVER("an order's way to resume is none");
 }
 
+static enum transfer_links links_of(const struct order *order)
+{
+    switch ((enum order_LINKS)order->symbolic_links) {
+    case ORDER_LINKS_FOLLOW:
+        return TRANSFER_LINKS_FOLLOW;
+    case ORDER_LINKS_COPY:
+        return TRANSFER_LINKS_COPY;
+    case ORDER_LINKS_SKIP:
+        return TRANSFER_LINKS_SKIP;
+    case ORDER_LINKS_COPY_FORCE:
+        return TRANSFER_LINKS_COPY_FORCE;
+    }
+    NEVER("an order's policy of links is none");
+}
+
+static enum transfer_checksum checksum_of(const struct order *order)
+{
+    switch ((enum order_CHECKSUM)order->file_checksum) {
+    case ORDER_CHECKSUM_NONE:
+        return TRANSFER_CHECKSUM_NONE;
+    case ORDER_CHECKSUM_SHA1:
+        return TRANSFER_CHECKSUM_SHA1;
+    case ORDER_CHECKSUM_MD5:
+        return TRANSFER_CHECKSUM_MD5;
+    case ORDER_CHECKSUM_SHA256:
+        return TRANSFER_CHECKSUM_SHA256;
+    }
+    NEVER("an order's checksum is none");
+}
+
+/* Positive is a time, negative is counted back from now. */
+static int64_t bound_of(int64_t seconds)
+{
+    int64_t now_s = clock_wall_us() / 1000000;
+
+    if (seconds >= 0)
+        return seconds;
+    return seconds < -now_s ? 0 : now_s + seconds;
+}
+
+/* "Yes" leaves the suffix to us. */
+static struct text save_suffix_of(const struct order *order)
+{
+    if (text_is_nocase(order->save_before_overwrite, "No"))
+        return TEXT_ABSENT;
+    if (text_is_nocase(order->save_before_overwrite, "Yes"))
+        return text_of(".saved");
+    return order->save_before_overwrite;
+}
+
 static enum transfer_method method_of(uint8_t method)
 {
     switch ((enum order_METHOD)method) {
@@ -412,6 +462,26 @@ void submit_fill_params(struct central *central, struct job *job,
             order->preserve_timestamps || order->preserve_modification_time,
         .overwrite = overwrite_of(order),
         .resume = resume_of(order),
+        .links = links_of(order),
+        .checksum = checksum_of(order),
+        .preserve_access_times =
+            order->preserve_timestamps || order->preserve_access_time,
+        .preserve_uid = order->preserve_uid,
+        .preserve_gid = order->preserve_gid,
+        .preserve_source_access_times = order->preserve_source_access_time,
+        .skip_special_files = order->skip_special_files,
+        .remove_sources = order->remove_after_transfer,
+        .remove_folders = order->remove_empty_directories,
+        .precalculate = order->pre_calculate_job_size,
+        .partial_suffix = order->partial_file_suffix,
+        .save_suffix = save_suffix_of(order),
+        .source_base = order->source_base,
+        .excludes = order->exclude,
+        .exclude_count = order->exclude_count,
+        .has_oldest = order->exclude_older_than != 0,
+        .has_newest = order->exclude_newer_than != 0,
+        .oldest_s = bound_of(order->exclude_older_than),
+        .newest_s = bound_of(order->exclude_newer_than),
         .rates = session_row_rates(&job->session->latest->row),
         .cipher = cipher_of(order),
         .cookie = order->cookie,

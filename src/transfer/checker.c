@@ -113,6 +113,7 @@ static void check_run(struct loop_work *work)
     if (!checker->is_open)
         checker->is_open =
             file_reader_open(&checker->reader, checker->docroot) == 0;
+    checker->reader.no_access_time = checker->no_access_time;
     if (checker->buffer == NULL)
         checker->buffer = malloc(PIECE_BYTES);
     for (uint32_t i = 0;

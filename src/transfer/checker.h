@@ -45,6 +45,7 @@ struct checker {
     struct text docroot; /* borrowed */
     struct file_reader reader;
     bool is_open;
+    bool no_access_time;  /* file_reader.h */
     bool is_stopped;      /* no further job */
     struct loop_work work;
     struct hash hash;     /* of the item at work, up to read_bytes */

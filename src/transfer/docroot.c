@@ -253,7 +253,7 @@ int docroot_create_file(struct docroot *docroot, const char *path, mode_t mode)
         if (parent_fd < 0)
             return parent_fd;
         fd = open_beneath(parent_fd, docroot->is_whole, name,
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
         if (fd == -ENOENT)
             forget_parent(docroot, path);
     }
@@ -384,6 +384,48 @@ int docroot_rename(struct docroot *docroot, const char *from, const char *to)
     return renameat(from_fd, from_name, to_fd, to_name) != 0 ? -errno : 0;
 }
 
+int docroot_read_link(struct docroot *docroot, const char *path,
+                      char target[LIMIT_PATH_BYTES])
+{
+    const char *name;
+    int parent_fd = open_parent(docroot, path, &name);
+
+    if (parent_fd < 0)
+        return parent_fd;
+    ssize_t size = readlinkat(parent_fd, name, target, LIMIT_PATH_BYTES - 1);
+    if (size < 0)
+        return -errno;
+    if (size == 0 || size == LIMIT_PATH_BYTES - 1)
+        return -ENAMETOOLONG;
+    target[size] = '\0';
+    return (int)size;
+}
+
+int docroot_make_link(struct docroot *docroot, const char *target,
+                      const char *path)
+{
+    const char *name;
+    int parent_fd = open_parent(docroot, path, &name);
+
+    if (parent_fd < 0)
+        return parent_fd;
+    return symlinkat(target, parent_fd, name) != 0 ? -errno : 0;
+}
+
+int docroot_link(struct docroot *docroot, const char *from, const char *to)
+{
+    const char *from_name;
+    const char *to_name;
+
+    int from_fd = open_parent(docroot, from, &from_name);
+    if (from_fd < 0)
+        return from_fd;
+    int to_fd = open_parent(docroot, to, &to_name);
+    if (to_fd < 0)
+        return to_fd;
+    return linkat(from_fd, from_name, to_fd, to_name, 0) != 0 ? -errno : 0;
+}
+
 int docroot_unlink(struct docroot *docroot, const char *path)
 {
     const char *name;
@@ -418,6 +460,19 @@ int docroot_sync_all(struct docroot *docroot, const char *folder)
     int ret = syncfs(fd) != 0 ? -errno : 0;
     close(fd);
     return ret;
+}
+
+int docroot_set_owner(struct docroot *docroot, const char *path, uint32_t uid,
+                      uint32_t gid)
+{
+    const char *name;
+    int parent_fd = open_parent(docroot, path, &name);
+
+    if (parent_fd < 0)
+        return parent_fd;
+    return fchownat(parent_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0
+               ? -errno
+               : 0;
 }
 
 int docroot_set_folder(struct docroot *docroot, const char *path, mode_t mode,

@@ -70,7 +70,8 @@ MUST_USE int docroot_open_file(struct docroot *docroot, const char *path,
 /* Opens a folder for getdents64; the caller closes it. */
 MUST_USE int docroot_open_folder(struct docroot *docroot, const char *path);
 
-/* Creates the file, which must not exist, for writing; the umask holds.
+/* Creates the file, which must not exist, for writing and reading back; the
+ * umask holds.
  * Returns a descriptor or -errno. */
 MUST_USE int docroot_create_file(struct docroot *docroot, const char *path,
                                  mode_t mode);
@@ -89,6 +90,15 @@ MUST_USE int docroot_stat(struct docroot *docroot, const char *path,
 MUST_USE int docroot_stat_link(struct docroot *docroot, const char *path,
                                struct stat *info);
 
+/* Reads a link's target; returns its size, with a NUL behind it, or -errno. */
+MUST_USE int docroot_read_link(struct docroot *docroot, const char *path,
+                               char target[LIMIT_PATH_BYTES]);
+/* Creates a link, or a second name of a file; nothing is there yet. */
+MUST_USE int docroot_make_link(struct docroot *docroot, const char *target,
+                               const char *path);
+MUST_USE int docroot_link(struct docroot *docroot, const char *from,
+                          const char *to);
+
 /* Creates one folder, the umask holds; 0 also when a folder is there already,
  * and `*created` says which.  -ENOTDIR when something else is. */
 MUST_USE int docroot_make_folder(struct docroot *docroot, const char *path,
@@ -104,6 +114,9 @@ int docroot_unlink(struct docroot *docroot, const char *path);
 MUST_USE int docroot_sync_parent(struct docroot *docroot, const char *path);
 /* Makes all of the file system durable that the docroot's folder is on. */
 MUST_USE int docroot_sync_all(struct docroot *docroot, const char *folder);
+/* -1 leaves one alone. */
+MUST_USE int docroot_set_owner(struct docroot *docroot, const char *path,
+                               uint32_t uid, uint32_t gid);
 /* Takes the mode bits away from a folder that `mode` lacks, and sets its times:
  * `times` is NULL or {access, modification}. */
 int docroot_set_folder(struct docroot *docroot, const char *path, mode_t mode,

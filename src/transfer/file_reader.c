@@ -86,6 +86,8 @@ int file_reader_open_file(struct file_reader *reader, const char *path,
     if (reader->fd < 0)
         return reader->fd;
     reader->file_id = file_id;
+    if (reader->no_access_time) /* refused for other people's files */
+        (void)fcntl(reader->fd, F_SETFL, O_RDONLY | O_NONBLOCK | O_NOATIME);
     if (!is_same(file, &info))
         return -EIO;
     if (file->size_bytes > SEQUENTIAL_BYTES)

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,7 +275,7 @@ static int target_path(struct file_writer *writer,
         return ret;
     if (writer->base_is_folder)
         return docroot_join(path, writer->base, relative);
-    if (record->kind != CATALOGUE_FILE || writer->has_single) {
+    if (record->kind == CATALOGUE_FOLDER || writer->has_single) {
         file_writer_stop_with(writer, FASP_ERROR_TARGET_NO_FOLDER,
                   "the destination is no folder, and more than one file was "
                   "sent");
@@ -452,8 +453,11 @@ static void put_folder(struct file_writer *writer,
         return;
     }
     writer->made_folders |= created;
-    if (!created ||
-        (!writer->options.preserve_times && (record->mode & 0700) == 0700))
+    const uint32_t kept = CONTROL_FILE_ACCESS_TIME | CONTROL_FILE_UID |
+                          CONTROL_FILE_GID;
+    if (!created || (!writer->options.preserve_times &&
+                     (writer->options.file_flags & kept) == 0 &&
+                     (record->mode & 0700) == 0700))
         return;
 
     size_t path_bytes = strlen(path) + 1;
@@ -463,26 +467,130 @@ static void put_folder(struct file_writer *writer,
         .next = writer->folders,
         .mtime_ns = record->mtime_ns,
         .mode = record->mode,
+        .flags = record->flags,
+        .uid = record->uid,
+        .gid = record->gid,
+        .atime_ns = record->atime_ns,
     };
     memcpy(folder->path, path, path_bytes);
     writer->folders = folder;
 }
 
 /* Whether any component is a name that this node keeps for itself. */
-static bool is_reserved(struct text path)
+static bool is_reserved(const struct file_writer *writer, struct text path)
 {
+    struct text partial = writer->options.partial_suffix;
+
+    if (partial.size_bytes > 0 && path.size_bytes >= partial.size_bytes &&
+        memcmp(path.data + path.size_bytes - partial.size_bytes, partial.data,
+               partial.size_bytes) == 0)
+        return true;
     while (path.size_bytes > 0) {
         const char *slash = memchr(path.data, '/', path.size_bytes);
         uint32_t size_bytes =
             slash != NULL ? (uint32_t)(slash - path.data) : path.size_bytes;
         if (hidden_is_name(text_from(path.data, size_bytes),
-                           text_of(HIDDEN_RESUME_SUFFIX)))
+                           file_writer_resume_suffix(writer)))
             return true;
         size_bytes += slash != NULL ? 1 : 0;
         path.data += size_bytes;
         path.size_bytes -= size_bytes;
     }
     return false;
+}
+
+/* Whether the target leads out of the docroot from where the link will be, as
+ * far as names say.  What the kernel makes of it later is still held beneath
+ * the docroot by openat2(); this is for all the others who look here. */
+static bool leads_out(const struct file_writer *writer, const char *path,
+                      struct text target)
+{
+    char whole[2 * LIMIT_PATH_BYTES + 2];
+    char resolved[LIMIT_PATH_BYTES];
+    size_t folder_bytes = (size_t)(docroot_name(path) - path);
+
+    if (writer->docroot.is_whole)
+        return false;
+    if (target.data[0] == '/')
+        return true;
+    memcpy(whole, path, folder_bytes);
+    memcpy(whole + folder_bytes, target.data, target.size_bytes);
+    return docroot_path(text_from(whole, folder_bytes + target.size_bytes),
+                        resolved) != 0;
+}
+
+/* What is at the name of a link.  Returns 0 to make it, 1 to leave what is
+ * there, or -errno. */
+static int judge_link(struct file_writer *writer, const char *path,
+                      struct text target)
+{
+    char there[LIMIT_PATH_BYTES];
+    struct stat info;
+    int ret = docroot_stat_link(&writer->docroot, path, &info);
+
+    if (ret == -ENOENT)
+        return 0;
+    if (ret != 0)
+        return ret;
+    if (S_ISLNK(info.st_mode)) {
+        int size = docroot_read_link(&writer->docroot, path, there);
+        bool same = size >= 0 &&
+                    text_equal(text_from(there, (size_t)size), target);
+        return same || writer->options.overwrite == WRITER_OVERWRITE_NEVER;
+    }
+    if (S_ISDIR(info.st_mode))
+        return -EISDIR;
+    if (writer->options.overwrite == WRITER_OVERWRITE_NEVER)
+        return 1;
+    return writer->options.links == CONTROL_LINKS_COPY_FORCE ? 0 : -EEXIST;
+}
+
+/* Makes the link under a hidden name first: it replaces what is there. */
+static int make_link(struct file_writer *writer, const char *path,
+                     struct text target)
+{
+    char string[LIMIT_PATH_BYTES];
+    char hidden[LIMIT_PATH_BYTES];
+    int folder_bytes = (int)(docroot_name(path) - path);
+    int size = snprintf(hidden, sizeof hidden,
+                        "%.*s.ferry-%016" PRIx64 "-0", folder_bytes, path,
+                        writer->token);
+
+    if (size >= (int)sizeof hidden ||
+        !text_to_string(target, string, sizeof string))
+        return -ENAMETOOLONG;
+    int ret = docroot_make_link(&writer->docroot, string, hidden);
+    if (ret != 0)
+        return ret;
+    ret = docroot_rename(&writer->docroot, hidden, path);
+    if (ret != 0)
+        (void)docroot_unlink(&writer->docroot, hidden);
+    return ret;
+}
+
+/* A link has no result of its own: one that cannot be made ends the session. */
+static void put_link(struct file_writer *writer,
+                     const struct catalogue_record *record, const char *path,
+                     int error)
+{
+    if (writer->options.links != CONTROL_LINKS_COPY &&
+        writer->options.links != CONTROL_LINKS_COPY_FORCE) {
+        file_writer_stop_with(
+            writer, FASP_ERROR_PROTOCOL,
+            "the sender sent a symbolic link, which was not agreed");
+        return;
+    }
+    if (error == 0 && is_reserved(writer, record->path))
+        error = -EILSEQ;
+    if (error == 0 && leads_out(writer, path, record->target))
+        error = -EXDEV;
+    if (error == 0)
+        error = judge_link(writer, path, record->target);
+    if (error == 0)
+        error = make_link(writer, path, record->target);
+    if (error < 0)
+        file_writer_stop(writer, -error, "symbolic link", path);
+    writer->made_folders = true; /* its name is to be durable, too */
 }
 
 static void put_record(struct file_writer *writer,
@@ -501,20 +609,18 @@ static void put_record(struct file_writer *writer,
 
     switch (record->kind) {
     case CATALOGUE_FOLDER:
-        if (error == 0 && is_reserved(record->path))
+        if (error == 0 && is_reserved(writer, record->path))
             break; /* what is below it fails by itself */
         if (error == 0)
             put_folder(writer, record, path);
         break;
     case CATALOGUE_FILE:
-        if (error == 0 && is_reserved(record->path))
+        if (error == 0 && is_reserved(writer, record->path))
             error = -EILSEQ;
         put_file(writer, record, path, error, result);
         break;
     case CATALOGUE_SYMLINK:
-        /* No sender of this version has them: it follows links. */
-        file_writer_stop_with(writer, FASP_ERROR_PROTOCOL,
-                  "the sender sent a symbolic link, which was not agreed");
+        put_link(writer, record, path, error);
         break;
     case CATALOGUE_FAILED:
         if (!text_to_string(record->path, path, sizeof path))
@@ -588,19 +694,21 @@ void file_writer_finish(struct file_writer *writer)
 {
     for (struct file_writer_folder *folder = writer->folders; folder != NULL;
          folder = folder->next) {
-        struct timespec time = {
-            .tv_sec = folder->mtime_ns / 1000000000,
-            .tv_nsec = folder->mtime_ns % 1000000000,
-        };
-        if (time.tv_nsec < 0) {
-            time.tv_nsec += 1000000000;
-            time.tv_sec--;
-        }
-        const struct timespec times[2] = {time, time};
+        struct timespec times[2];
+        file_writer_times(writer, folder->flags, folder->mtime_ns,
+                          folder->atime_ns, times);
         /* The files are what counts; a folder that somebody took away, or made
          * his own, meanwhile is no reason to fail. */
         (void)docroot_set_folder(&writer->docroot, folder->path, folder->mode,
-                                 writer->options.preserve_times ? times : NULL);
+                                 times);
+        int ret = 0;
+        if (folder->flags & CATALOGUE_HAS_OWNER)
+            ret = docroot_set_owner(
+                &writer->docroot, folder->path,
+                file_writer_owner(writer, CONTROL_FILE_UID, folder->uid),
+                file_writer_owner(writer, CONTROL_FILE_GID, folder->gid));
+        if (ret == -EPERM)
+            file_writer_stop(writer, EPERM, "owner of folder", folder->path);
     }
     if (!writer->made_folders || writer->status.error != FASP_ERROR_NONE)
         return;

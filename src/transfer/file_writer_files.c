@@ -310,6 +310,39 @@ void file_writer_data(struct file_writer *writer, uint64_t place,
 
 /* ---- settling ---- */
 
+static struct timespec time_of(int64_t ns)
+{
+    struct timespec time = {
+        .tv_sec = ns / 1000000000,
+        .tv_nsec = ns % 1000000000,
+    };
+
+    if (time.tv_nsec < 0) {
+        time.tv_nsec += 1000000000;
+        time.tv_sec--;
+    }
+    return time;
+}
+
+void file_writer_times(const struct file_writer *writer, uint8_t flags,
+                       int64_t mtime_ns, int64_t atime_ns,
+                       struct timespec times[2])
+{
+    times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    times[1] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    if ((writer->options.file_flags & CONTROL_FILE_ACCESS_TIME) != 0 &&
+        (flags & CATALOGUE_HAS_ACCESS_TIME) != 0)
+        times[0] = time_of(atime_ns);
+    if (writer->options.preserve_times)
+        times[1] = time_of(mtime_ns);
+}
+
+uint32_t file_writer_owner(const struct file_writer *writer,
+                           enum control_file_flag flag, uint32_t id)
+{
+    return (writer->options.file_flags & flag) != 0 ? id : UINT32_MAX;
+}
+
 static int set_attributes(const struct file_writer *writer,
                           const struct file_writer_file *file)
 {
@@ -321,15 +354,15 @@ static int set_attributes(const struct file_writer *writer,
             fchmod(file->fd, info.st_mode & 0777 & ~taken) != 0)
             return -errno;
     }
-    if (!writer->options.preserve_times)
+    if ((file->flags & CATALOGUE_HAS_OWNER) != 0 &&
+        fchown(file->fd, file_writer_owner(writer, CONTROL_FILE_UID, file->uid),
+               file_writer_owner(writer, CONTROL_FILE_GID, file->gid)) != 0)
+        return -errno;
+    struct timespec times[2];
+    file_writer_times(writer, file->flags, file->mtime_ns, file->atime_ns,
+                      times);
+    if (times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT)
         return 0;
-    struct timespec times[2] = {{.tv_nsec = UTIME_NOW}};
-    times[1].tv_sec = file->mtime_ns / 1000000000;
-    times[1].tv_nsec = file->mtime_ns % 1000000000;
-    if (times[1].tv_nsec < 0) {
-        times[1].tv_nsec += 1000000000;
-        times[1].tv_sec--;
-    }
     return futimens(file->fd, times) != 0 ? -errno : 0;
 }
 
@@ -418,6 +451,35 @@ static int is_still_ours(struct file_writer *writer,
     return ret;
 }
 
+/* Gives what is at the final name another one, so that it is not lost; for a
+ * moment it has both. */
+static int save_old(struct file_writer *writer,
+                    const struct file_writer_file *file)
+{
+    struct text suffix = writer->options.save_suffix;
+    char saved[LIMIT_PATH_BYTES + CONTROL_SUFFIX_BYTES_MAX];
+    struct stat info;
+
+    if (suffix.size_bytes == 0)
+        return 0;
+    int ret = docroot_stat_link(&writer->docroot, file->path, &info);
+    if (ret != 0)
+        return ret == -ENOENT ? 0 : ret;
+    if (strlen(docroot_name(file->path)) + suffix.size_bytes >
+            LIMIT_NAME_BYTES ||
+        strlen(file->path) + suffix.size_bytes >= LIMIT_PATH_BYTES)
+        return -ENAMETOOLONG;
+    snprintf(saved, sizeof saved, "%s%.*s", file->path,
+             (int)suffix.size_bytes, suffix.data);
+    ret = docroot_unlink(&writer->docroot, saved);
+    if (ret != 0 && ret != -ENOENT)
+        return ret;
+    ret = docroot_link(&writer->docroot, file->path, saved);
+    if (ret == -EPERM || ret == -EOPNOTSUPP || ret == -EMLINK)
+        ret = docroot_rename(&writer->docroot, file->path, saved);
+    return ret;
+}
+
 static void rename_all(struct file_writer *writer,
                        struct file_writer_result *result)
 {
@@ -428,6 +490,8 @@ static void rename_all(struct file_writer *writer,
         int ret = file_writer_hidden_path(writer, file, hidden);
         if (ret == 0)
             ret = is_still_ours(writer, file, hidden);
+        if (ret == 0)
+            ret = save_old(writer, file);
         if (ret == 0)
             ret = docroot_rename(&writer->docroot, hidden, file->path);
         if (ret != 0) {

@@ -45,7 +45,11 @@ struct file_writer_early_failure {
 struct file_writer_folder {
     struct file_writer_folder *next;
     int64_t mtime_ns;
+    int64_t atime_ns;
+    uint32_t uid;
+    uint32_t gid;
     uint16_t mode;
+    uint8_t flags; /* CATALOGUE_HAS_... */
     char path[];
 };
 
@@ -128,6 +132,14 @@ void file_writer_refuse_file(struct file_writer *writer,
 /* Creates the hidden file. */
 int file_writer_open_file(struct file_writer *writer,
                           struct file_writer_file *file);
+/* {access, modification} as the order wants them kept; UTIME_OMIT else. */
+void file_writer_times(const struct file_writer *writer, uint8_t flags,
+                       int64_t mtime_ns, int64_t atime_ns,
+                       struct timespec times[2]);
+/* `id` where the order wants it kept, else -1, which chown leaves alone. */
+uint32_t file_writer_owner(const struct file_writer *writer,
+                           enum control_file_flag flag, uint32_t id);
+
 /* ---- file_writer_partial.c ---- */
 
 /* The name that the file is written by, and that of its side file. */

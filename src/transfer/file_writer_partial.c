@@ -237,7 +237,8 @@ int file_writer_begin(struct file_writer *writer, struct file_writer_file *file)
     file->name = name_of(writer, file);
     if (file->name != WRITER_NAME_HIDDEN) {
         int ret = begin_named(writer, file);
-        if (ret == 0 || file_writer_is_fatal(-ret))
+        /* Another session may have it: then both write, and the later wins. */
+        if (ret == 0 || (ret != -EWOULDBLOCK && file_writer_is_fatal(-ret)))
             return ret;
         file->name = WRITER_NAME_HIDDEN;
     }

@@ -67,6 +67,23 @@ void node_touch(struct transfer_node *node, struct transfer_session *session)
     node->touched = session;
 }
 
+/* Sessions whose order is being checked have no connection id yet.  Only a
+ * datagram of a train makes us look, and sealed it is looked at once only. */
+static void train_received(struct transfer_node *node,
+                           const struct address *peer, uint32_t id,
+                           const struct udp_datagram *datagram, uint64_t now_ns)
+{
+    struct transfer_session *session = node->sessions;
+
+    /* A session with ourselves has two ends of one id. */
+    for (; session != NULL; session = session->next)
+        if (session_trains_are(session, id) &&
+            address_equal_ip(peer, &session->control_peer) &&
+            session_trains_datagram(session, peer, datagram->data,
+                                    datagram->size_bytes, now_ns))
+            return;
+}
+
 static void udp_received(struct udp_port_owner *owner,
                          const struct address *peer, uint8_t ecn,
                          const struct udp_datagram *datagrams, uint32_t count)
@@ -81,6 +98,10 @@ static void udp_received(struct udp_port_owner *owner,
         if (!fasp_packet_connection(datagrams[i].data, datagrams[i].size_bytes,
                                     &id))
             continue;
+        if (datagrams[i].data[0] == FASP_PACKET_TRAIN) {
+            train_received(node, peer, id, &datagrams[i], now_ns);
+            continue;
+        }
         struct node_slot *slot = find_slot(node, id);
         if (slot != NULL)
             session_datagram(slot->session, peer, datagrams[i].data,
@@ -194,8 +215,15 @@ int transfer_node_open(struct transfer_node **opened,
         if (ret != 0)
             goto close_contexts;
     }
-    ret = udp_port_open(&node->udp, node->loop, &config->listen,
-                        &node->udp_owner);
+    /* Of one number with TCP's, so that a client that knows no other yet
+     * reaches it. */
+    struct address udp_listen = config->listen;
+    if (node->listener != NULL)
+        udp_listen.port = node->listen_address.port;
+    ret = udp_port_open(&node->udp, node->loop, &udp_listen, &node->udp_owner);
+    if (ret != 0 && config->listen.port == 0)
+        ret = udp_port_open(&node->udp, node->loop, &config->listen,
+                            &node->udp_owner);
     if (ret != 0)
         goto stop_listener;
     node->udp_address = *udp_port_address(node->udp);

@@ -64,6 +64,18 @@ enum transfer_overwrite {
     TRANSFER_OVERWRITE_OLDER, /* where the receiver's is older */
     TRANSFER_OVERWRITE_DIFF_AND_OLDER,
 };
+enum transfer_links {
+    TRANSFER_LINKS_FOLLOW,
+    TRANSFER_LINKS_COPY,
+    TRANSFER_LINKS_SKIP,
+    TRANSFER_LINKS_COPY_FORCE, /* also in place of a file */
+};
+enum transfer_checksum {
+    TRANSFER_CHECKSUM_NONE,
+    TRANSFER_CHECKSUM_SHA1,
+    TRANSFER_CHECKSUM_MD5,
+    TRANSFER_CHECKSUM_SHA256,
+};
 /* What is done with a part, or the whole, of a file that is there already. */
 enum transfer_resume {
     TRANSFER_RESUME_NONE,       /* nothing is kept for later, either */
@@ -110,6 +122,26 @@ struct transfer_params {
     bool preserve_times;
     enum transfer_overwrite overwrite;
     enum transfer_resume resume;
+    enum transfer_links links;
+    enum transfer_checksum checksum; /* of whole files, made at both ends */
+    bool preserve_access_times;
+    bool preserve_uid;
+    bool preserve_gid;
+    bool preserve_source_access_times; /* where the node may: reading a file
+                                        * does not show in it */
+    bool skip_special_files;
+    bool remove_sources; /* what arrived */
+    bool remove_folders; /* below the sources, once they are empty */
+    bool precalculate;   /* the size of all is known before data moves */
+    struct text partial_suffix; /* absent = hidden names */
+    struct text save_suffix;    /* absent = what is overwritten is gone */
+    struct text source_base;    /* arrived paths begin behind it */
+    const struct text *excludes; /* patterns: glob.h */
+    uint32_t exclude_count;
+    bool has_oldest; /* files modified before are left out */
+    bool has_newest; /* files modified later */
+    int64_t oldest_s;
+    int64_t newest_s;
     struct transfer_rates rates;
     uint32_t datagram_bytes; /* 0 = as the path allows */
     enum transfer_cipher cipher;
@@ -192,6 +224,9 @@ struct transfer_file {
     uint64_t start_offset; /* bytes that an earlier session had written */
     uint64_t bytes_written;
     uint64_t bytes_lost;
+    /* Of the whole file, the same at both ends; absent unless asked for. */
+    struct text checksum;      /* hexadecimal */
+    struct text checksum_type; /* "sha-256", "sha1", "md5" */
     int64_t start_us;
     int64_t end_us; /* 0 = running */
 };

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "transfer/docroot.h"
+#include "transfer/glob.h"
 #include "transfer/hidden.h"
 
 /* Folders that are kept open on the way down; those above are opened again,
@@ -33,6 +34,10 @@ struct level {
 
 struct scan {
     struct docroot docroot;
+    struct scan_options options;
+    char source_base[LIMIT_PATH_BYTES]; /* as docroot_path() makes it */
+    uint32_t on_the_way; /* bytes of scan->path whose folder is listed next;
+                          * 0 = none */
     char *docroot_path; /* owned */
     char **sources;     /* owned; as docroot_path() makes them, or as given */
     uint32_t source_count;
@@ -68,7 +73,8 @@ struct linux_entry {
 };
 
 struct scan *scan_open(struct text docroot, const struct text *sources,
-                       uint32_t source_count)
+                       uint32_t source_count,
+                       const struct scan_options *options)
 {
     char path[LIMIT_PATH_BYTES];
     struct scan *scan = calloc(1, sizeof *scan);
@@ -76,6 +82,11 @@ struct scan *scan_open(struct text docroot, const struct text *sources,
     if (scan == NULL)
         return NULL;
     scan->docroot.fd = -1;
+    scan->options = *options;
+    if (options->resume_suffix.size_bytes == 0)
+        scan->options.resume_suffix = text_of(HIDDEN_RESUME_SUFFIX);
+    if (docroot_path(options->source_base, scan->source_base) != 0)
+        scan->outside = true;
     scan->docroot_path =
         strndup(docroot.data != NULL ? docroot.data : "", docroot.size_bytes);
     scan->sources = calloc(source_count, sizeof *scan->sources);
@@ -131,6 +142,21 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* What the source arrives as: its name, or what is behind the source base;
+ * NULL when it is not below that. */
+static const char *arriving_name(const struct scan *scan, const char *source)
+{
+    size_t base_bytes = strlen(scan->source_base);
+
+    if (base_bytes == 0)
+        return docroot_name(source);
+    if (strncmp(source, scan->source_base, base_bytes) != 0)
+        return NULL;
+    if (source[base_bytes] == '\0')
+        return source + base_bytes;
+    return source[base_bytes] == '/' ? source + base_bytes + 1 : NULL;
+}
+
 /* Two sources that would arrive under one name: the second would replace the
  * first.  NULL = none.  The docroot as a source has no name of its own. */
 static const char *double_name(const struct scan *scan, bool *no_memory)
@@ -142,7 +168,7 @@ static const char *double_name(const struct scan *scan, bool *no_memory)
     if (names == NULL)
         return NULL;
     for (uint32_t i = 0; i < scan->source_count; i++)
-        names[i] = docroot_name(scan->sources[i]);
+        names[i] = arriving_name(scan, scan->sources[i]);
     qsort(names, scan->source_count, sizeof *names, compare_names);
     for (uint32_t i = 1; i < scan->source_count && found == NULL; i++) {
         if (names[i][0] != '\0' && strcmp(names[i - 1], names[i]) == 0)
@@ -181,6 +207,13 @@ enum fasp_error scan_check(struct scan *scan, char *text, uint32_t text_bytes)
         }
         if (ret == -EXDEV)
             return FASP_ERROR_OUTSIDE_DOCROOT;
+    }
+    for (uint32_t i = 0; i < scan->source_count; i++) {
+        if (arriving_name(scan, scan->sources[i]) != NULL)
+            continue;
+        snprintf(text, text_bytes, "source %.400s: not below the source base",
+                 scan->sources[i]);
+        return FASP_ERROR_USAGE;
     }
     const char *twice = double_name(scan, &no_memory);
     if (no_memory)
@@ -264,6 +297,25 @@ static int64_t mtime_ns_of(const struct stat *info)
     return ns + info->st_mtim.tv_nsec;
 }
 
+/* What the order wants to be kept of the entry. */
+static void add_extras(const struct scan *scan, const struct stat *info,
+                       struct catalogue_record *record)
+{
+    int64_t ns = 0;
+
+    if (scan->options.with_owner) {
+        record->flags |= CATALOGUE_HAS_OWNER;
+        record->uid = info->st_uid;
+        record->gid = info->st_gid;
+    }
+    if (scan->options.with_access_times &&
+        !__builtin_mul_overflow((int64_t)info->st_atim.tv_sec, 1000000000,
+                                &ns)) {
+        record->flags |= CATALOGUE_HAS_ACCESS_TIME;
+        record->atime_ns = ns + info->st_atim.tv_nsec;
+    }
+}
+
 static void put_file(struct scan *scan, struct batch_work *work,
                      const struct stat *info)
 {
@@ -277,6 +329,12 @@ static void put_file(struct scan *scan, struct batch_work *work,
         .size_bytes = (uint64_t)info->st_size,
     };
 
+    if ((scan->options.has_oldest &&
+         info->st_mtim.tv_sec < scan->options.oldest_s) ||
+        (scan->options.has_newest &&
+         info->st_mtim.tv_sec > scan->options.newest_s))
+        return;
+    add_extras(scan, info, &record);
     if (!catalogue_count(&scan->totals, &record)) {
         put_failure(scan, work, EFBIG);
         return;
@@ -344,6 +402,7 @@ static void put_folder(struct scan *scan, struct batch_work *work,
         .mtime_ns = mtime_ns_of(info),
         .mode = info->st_mode & CATALOGUE_MODE_MAX,
     };
+    add_extras(scan, info, &record);
     if (record.path.size_bytes > 0) {
         CHECK(catalogue_count(&scan->totals, &record));
         catalogue_put(&work->writer, &record);
@@ -364,12 +423,53 @@ static bool is_loop(const struct scan *scan, const struct stat *info)
     return false;
 }
 
+/* Lists the link scan->path as a link. */
+static void put_link(struct scan *scan, struct batch_work *work,
+                     const struct stat *info)
+{
+    char target[LIMIT_PATH_BYTES];
+    int size = docroot_read_link(&scan->docroot, scan->path, target);
+    struct catalogue_record record = {
+        .kind = CATALOGUE_SYMLINK,
+        .path = record_path(scan),
+        .mtime_ns = mtime_ns_of(info),
+    };
+
+    if (size < 0) {
+        put_failure(scan, work, -size);
+        return;
+    }
+    record.target = text_from(target, (size_t)size);
+    CHECK(catalogue_count(&scan->totals, &record));
+    catalogue_put(&work->writer, &record);
+}
+
+/* Whether the order leaves out what has this path. */
+static bool is_excluded(const struct scan *scan)
+{
+    bool has_name = record_path(scan).size_bytes > 0;
+
+    for (uint32_t i = 0; has_name && i < scan->options.exclude_count; i++) {
+        if (glob_matches(scan->options.excludes[i], record_path(scan)))
+            return true;
+    }
+    return false;
+}
+
 /* Lists what is at scan->path; `info` is of the entry itself. */
 static void put_entry(struct scan *scan, struct batch_work *work,
                       struct stat *info)
 {
     bool is_link = S_ISLNK(info->st_mode);
     int ret = 0;
+
+    if (is_excluded(scan) ||
+        (is_link && scan->options.links == TRANSFER_LINKS_SKIP))
+        return;
+    if (is_link && scan->options.links != TRANSFER_LINKS_FOLLOW) {
+        put_link(scan, work, info);
+        return;
+    }
 
     if (is_link)
         ret = docroot_stat(&scan->docroot, scan->path, info);
@@ -382,13 +482,52 @@ static void put_entry(struct scan *scan, struct batch_work *work,
         put_folder(scan, work, info);
     else if (S_ISREG(info->st_mode))
         put_file(scan, work, info);
-    else
+    else if (!scan->options.skip_special)
         put_failure(scan, work, ENXIO);
+}
+
+/* With a source base: lists the next folder between the base and the source.
+ * Returns false when there is none left. */
+static bool step_on_the_way(struct scan *scan, struct batch_work *work)
+{
+    const char *source = scan->sources[scan->source_next];
+    const char *name = arriving_name(scan, source);
+    struct stat info;
+
+    if (scan->source_base[0] == '\0' || strlen(source) >= sizeof scan->path)
+        return false;
+    scan->base_bytes = (uint32_t)(name - source);
+    if (scan->on_the_way < scan->base_bytes)
+        scan->on_the_way = scan->base_bytes;
+    const char *slash = strchr(source + scan->on_the_way, '/');
+    if (slash == NULL) {
+        scan->on_the_way = 0;
+        return false;
+    }
+    size_t path_bytes = (size_t)(slash - source);
+    scan->on_the_way = (uint32_t)path_bytes + 1;
+    memcpy(scan->path, source, path_bytes);
+    scan->path[path_bytes] = '\0';
+    if (docroot_stat(&scan->docroot, scan->path, &info) != 0 ||
+        !S_ISDIR(info.st_mode))
+        return true; /* the source itself will tell */
+    struct catalogue_record record = {
+        .kind = CATALOGUE_FOLDER,
+        .path = record_path(scan),
+        .mtime_ns = mtime_ns_of(&info),
+        .mode = info.st_mode & CATALOGUE_MODE_MAX,
+    };
+    add_extras(scan, &info, &record);
+    CHECK(catalogue_count(&scan->totals, &record));
+    catalogue_put(&work->writer, &record);
+    return true;
 }
 
 /* Begins with the next source. */
 static void step_source(struct scan *scan, struct batch_work *work)
 {
+    if (step_on_the_way(scan, work))
+        return;
     const char *source = scan->sources[scan->source_next++];
     struct stat info;
 
@@ -399,10 +538,10 @@ static void step_source(struct scan *scan, struct batch_work *work)
         return;
     }
     memcpy(scan->path, source, strlen(source) + 1);
-    scan->base_bytes = (uint32_t)(docroot_name(scan->path) - scan->path);
+    scan->base_bytes = (uint32_t)(arriving_name(scan, source) - source);
 
     int ret = docroot_stat_link(&scan->docroot, source, &info);
-    if (hidden_is_name(record_path(scan), text_of(HIDDEN_RESUME_SUFFIX)))
+    if (hidden_is_name(record_path(scan), scan->options.resume_suffix))
         ret = -EILSEQ;
     if (ret != 0)
         put_failure(scan, work, -ret);
@@ -460,7 +599,7 @@ static void step_entry(struct scan *scan, struct batch_work *work)
         return;
     }
     if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
-        hidden_is_name(text_of(entry->name), text_of(HIDDEN_RESUME_SUFFIX)))
+        hidden_is_name(text_of(entry->name), scan->options.resume_suffix))
         return;
     if (docroot_join(scan->path, scan->path, entry->name) != 0) {
         put_failure(scan, work, ENAMETOOLONG);

@@ -10,8 +10,9 @@
  *
  * A source folder arrives as itself: its records begin with its own name.  The
  * docroot as a source has no name below itself, so its contents arrive.
- * Links are followed within the docroot; a link to a folder that we are inside
- * of is error 63.  What cannot be sent becomes a FAILED record.  Names that a
+ * With a source base, records have the path behind the base, and the folders
+ * on the way are listed, too.  Links are followed within the docroot, copied or
+ * passed over; a link to a folder that we are inside of is error 63.  What cannot be sent becomes a FAILED record.  Names that a
  * receiving node keeps for itself (hidden.h) are passed over.
  *
  * Everything blocks: call it from worker jobs, one at a time.  A batch is
@@ -26,6 +27,7 @@
 #include "base/text.h"
 #include "fasp/catalogue.h"
 #include "fasp/error.h"
+#include "transfer/node.h"
 
 struct scan;
 
@@ -80,15 +82,33 @@ struct scan_batch {
     uint8_t catalogue[SCAN_CATALOGUE_BYTES];
 };
 
+/* Zeros: follow links, list everything. */
+struct scan_options {
+    enum transfer_links links;
+    bool skip_special;
+    bool with_owner;
+    bool with_access_times;
+    bool has_oldest;
+    bool has_newest;
+    int64_t oldest_s;
+    int64_t newest_s;
+    struct text source_base;     /* these are borrowed for the scan's life */
+    const struct text *excludes; /* glob.h; on paths below the source's folder */
+    uint32_t exclude_count;
+    struct text resume_suffix; /* absent = the usual one */
+};
+
 /* Prepares a scan of `source_count` paths below `docroot`, an absolute path.
  * Nothing is looked at yet.  NULL when memory is used up. */
 struct scan *scan_open(struct text docroot, const struct text *sources,
-                       uint32_t source_count);
+                       uint32_t source_count,
+                       const struct scan_options *options);
 void scan_close(struct scan *scan);
 
 /* Opens the docroot and looks at each source.  Returns 0, or the error that
  * ends the session: 41 for a source outside the docroot, 4 for one that is
- * missing while no other is there, 3 for two of one name.  `text`, of
+ * missing while no other is there, 3 for two of one name, 8 for one that is not
+ * below the source base.  `text`, of
  * `text_bytes`, names it. */
 enum fasp_error scan_check(struct scan *scan, char *text, uint32_t text_bytes);
 

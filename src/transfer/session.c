@@ -151,6 +151,7 @@ static bool is_busy(const struct transfer_session *session)
            loop_work_busy(&session->scan_work.work) ||
            (session->source != NULL && source_is_busy(session->source)) ||
            checker_is_busy(&session->checker) ||
+           remover_is_busy(&session->remover) ||
            (session->sink != NULL && sink_is_busy(session->sink));
 }
 
@@ -176,7 +177,15 @@ static void clean_run(struct loop_work *work)
     struct transfer_session *session =
         OWNER_OF(work, struct session_work, work)->session;
 
+    const struct transfer_params *params = &session->params;
+    bool empties = session->is_sender && params->remove_folders &&
+                   params->remove_sources &&
+                   session->outcome == TRANSFER_COMPLETED;
+
+    for (uint32_t i = 0; empties && i < params->source_count; i++)
+        remover_empty_folders(session->docroot, params->sources[i]);
     scan_close(session->scan);
+    scan_close(session->count);
     scan_batch_free(session->scanned);
     file_writer_free(session->writer);
 }
@@ -220,6 +229,7 @@ static void free_session(struct transfer_session *session)
 {
     session_data_close(session);
     checker_close(&session->checker, session->source);
+    remover_close(&session->remover);
     if (session->source != NULL)
         source_close(session->source);
     if (session->sink != NULL)
@@ -422,8 +432,27 @@ bool session_make_files(struct transfer_session *session)
     const struct transfer_params *params = &session->params;
 
     if (session->is_sender) {
-        session->scan =
-            scan_open(session->docroot, params->sources, params->source_count);
+        struct scan_options wanted = {
+            .links = params->links,
+            .skip_special = params->skip_special_files,
+            .with_owner = params->preserve_uid || params->preserve_gid,
+            .with_access_times = params->preserve_access_times,
+            .has_oldest = params->has_oldest,
+            .has_newest = params->has_newest,
+            .oldest_s = params->oldest_s,
+            .newest_s = params->newest_s,
+            .source_base = params->source_base,
+            .excludes = params->excludes,
+            .exclude_count = params->exclude_count,
+            .resume_suffix = session->node->config.resume_suffix,
+        };
+        session->scan = scan_open(session->docroot, params->sources,
+                                  params->source_count, &wanted);
+        if (params->precalculate)
+            session->count = scan_open(session->docroot, params->sources,
+                                       params->source_count, &wanted);
+        if (params->precalculate && session->count == NULL)
+            return false;
         session->source = calloc(1, sizeof *session->source);
         return session->scan != NULL && session->source != NULL;
     }
@@ -436,9 +465,15 @@ bool session_make_files(struct transfer_session *session)
         .preserve_times = params->preserve_times,
         .overwrite = writer_overwrite(params->overwrite),
         .resume = session_control_resume(params->resume),
+        .links = session_control_links(params->links),
+        .checksum = session_control_checksum(params->checksum),
+        .file_flags = session_file_flags(params),
+        .partial_suffix = params->partial_suffix,
+        .save_suffix = params->save_suffix,
         .resume_suffix = session->node->config.resume_suffix,
     };
-    if (session->ordered_source_count == 1 && params->source_count == 1)
+    if (session->ordered_source_count == 1 && params->source_count == 1 &&
+        params->source_base.size_bytes == 0)
         options.first_source = params->sources[0];
     session->writer = file_writer_new(&options);
     return session->writer != NULL;
@@ -454,11 +489,15 @@ void session_prepare_files(struct transfer_session *session)
         return;
     }
     work->error = scan_check(session->scan, work->text, sizeof work->text);
+    if (work->error == FASP_ERROR_NONE && session->count != NULL)
+        work->error = scan_check(session->count, work->text, sizeof work->text);
     if (work->error != FASP_ERROR_NONE)
         return;
     int ret =
         source_open(session->source, session->node->loop, &session->node->pool,
                     session->docroot, &session->source_owner);
+    session->source->reader.no_access_time =
+        session->params.preserve_source_access_times;
     if (ret != 0)
         work->error = fasp_error_of_errno(-ret, FASP_ERROR_DISK_READ);
 }

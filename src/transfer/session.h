@@ -46,6 +46,7 @@
 #include "net/udp_port.h"
 #include "transfer/checker.h"
 #include "transfer/node.h"
+#include "transfer/remover.h"
 #include "transfer/scan.h"
 #include "transfer/sink.h"
 #include "transfer/source.h"
@@ -212,6 +213,7 @@ struct transfer_session {
     struct aead open;
     bool has_keys;
     struct session_path path;
+    struct session_trains *trains; /* owned; NULL = none */
     uint64_t datagram_ns;     /* the last genuine datagram; 0 = none yet */
     uint64_t opening_next_ns; /* client of a pull: the next challenge */
     struct fasp_sender *sender;
@@ -223,6 +225,9 @@ struct transfer_session {
 
     /* ---- files ---- */
     struct scan *scan;     /* sender; owned */
+    struct scan *count;    /* owned; runs first, for the totals alone */
+    bool is_counted;
+    struct catalogue_totals counted;
     struct source *source; /* sender; owned */
     struct source_owner source_owner;
     struct session_work scan_work;
@@ -234,6 +239,7 @@ struct transfer_session {
     struct sink_owner sink_owner;
     struct checker checker;  /* sender */
     struct checker_owner checker_owner;
+    struct remover remover;  /* sender */
     bool says_go;            /* receiver: the sender waits for it */
     bool awaits_go;          /* sender: data waits for the receiver's word */
     uint64_t go_count;       /* files that may be sent; receiver: as told */
@@ -314,9 +320,37 @@ void session_server_message(struct transfer_session *session,
 /* The session goes before its login was answered. */
 void session_forget_login(struct transfer_session *session);
 
+/* ---- session_trains.c ---- */
+/* The order is on its way, or here: measures the path meanwhile. */
+void session_trains_begin(struct transfer_session *session);
+void session_trains_end(struct transfer_session *session);
+/* Wire bytes of trains that this end sent. */
+uint32_t session_trains_bytes(const struct transfer_session *session);
+/* Tells what trains said to the session that runs now. */
+void session_trains_join(struct transfer_session *session);
+/* Whether datagrams of trains with this id are the session's. */
+bool session_trains_are(const struct transfer_session *session, uint32_t id);
+/* Returns whether it was genuine and new. */
+bool session_trains_datagram(struct transfer_session *session,
+                             const struct address *peer, const uint8_t *data,
+                             uint32_t size_bytes, uint64_t now_ns);
+
 /* ---- session_words.c ---- */
 uint8_t session_control_overwrite(enum transfer_overwrite overwrite);
 uint8_t session_control_resume(enum transfer_resume resume);
+uint8_t session_control_links(enum transfer_links links);
+uint8_t session_control_checksum(enum transfer_checksum checksum);
+uint32_t session_file_flags(const struct transfer_params *params);
+/* Suffixes are parts of names. */
+bool session_files_are_good(const struct transfer_params *params);
+/* All that the order says of files, but for the excludes. */
+void session_files_to_hello(const struct transfer_params *params,
+                            struct control_hello *hello);
+/* Both return false when memory is used up. */
+bool session_files_of_hello(struct transfer_session *session,
+                            const struct control_hello *hello);
+bool session_join_excludes(struct transfer_session *session,
+                           struct text *joined);
 
 /* ---- session_talk.c ---- */
 extern const struct tls_conn_events session_conn_events;
@@ -376,6 +410,11 @@ void session_stats_tick(struct transfer_session *session, uint64_t now_ns);
 void session_set_moved(struct transfer_session *session, const char *path,
                        uint64_t file_id, uint64_t size_bytes,
                        uint64_t written_bytes);
+/* Adds the checksum to what is told; `hex` has to live as long. */
+void session_tell_checksum(const struct transfer_session *session,
+                           const uint8_t *digest,
+                           char hex[2 * HASH_BYTES_MAX + 1],
+                           struct transfer_file *told);
 /* Tells the owner of a file, and counts its end. */
 void session_tell_file(struct transfer_session *session,
                        const struct transfer_file *file);

@@ -94,15 +94,13 @@ static void fill_hello(struct transfer_session *session,
         .rates = rates,
         .datagram_bytes = session->datagram_bytes,
         .cipher = (uint8_t)params->cipher,
-        .overwrite = session_control_overwrite(params->overwrite),
-        .links = CONTROL_LINKS_FOLLOW,
-        .resume = session_control_resume(params->resume),
         .create_path = params->create_path,
         .preserve_times = params->preserve_times,
         .connection_id = session->connection_id,
         .cookie = params->cookie,
         .agent = text_of("ferry"),
     };
+    session_files_to_hello(params, hello);
     hello->awaits_go =
         session->writer != NULL && file_writer_awaits_go(session->writer);
     if (text_is_absent(hello->destination))
@@ -122,6 +120,10 @@ static void ask(struct transfer_session *session, bool again)
     } else {
         fill_hello(session, &message.hello);
         message.hello.auth = auth;
+        if (!session_join_excludes(session, &message.hello.excludes)) {
+            session_fail(session, FASP_ERROR_MEMORY, NULL);
+            return;
+        }
     }
     if (again ? !control_auth_fits(&message.auth)
               : !control_hello_fits(&message.hello)) {
@@ -134,6 +136,7 @@ static void ask(struct transfer_session *session, bool again)
         loop_now_ns(session->node->loop) +
         session->node->config.control_timeout_ms * UINT64_C(1000000);
     session_say(session, &message);
+    session_trains_begin(session);
 }
 
 /* The server proved to be whom we want: now secrets may be sent. */

@@ -125,7 +125,10 @@ bool session_data_open(struct transfer_session *session)
             .rtt_ns = session->rtt_ns,
         };
         session->receiver = fasp_receiver_open(&options, now_ns);
-        return session->receiver != NULL;
+        if (session->receiver == NULL)
+            return false;
+        session_trains_join(session);
+        return true;
     }
 
     session->train_data = malloc(UDP_PORT_TRAIN_BYTES_MAX);
@@ -138,7 +141,13 @@ bool session_data_open(struct transfer_session *session)
         .source = {session->source, source_data},
         .rates = session_fasp_rates(&session->params.rates),
         .rtt_ns = session->rtt_ns,
+        /* Nobody hears trains at another port than that of TCP. */
+        .train_bytes = session->is_client && session->peer_udp_port !=
+                                                 session->control_peer.port
+                           ? 0
+                           : session_trains_bytes(session),
     };
+    session_trains_join(session);
     session->sender = fasp_sender_open(&options, now_ns);
     return session->sender != NULL;
 }
@@ -148,6 +157,7 @@ void session_data_stop(struct transfer_session *session)
     struct transfer_node *node = session->node;
 
     loop_timer_stop(node->loop, &session->pump);
+    session_trains_end(session);
     if (node->udp != NULL)
         udp_port_stop_waiting(node->udp, &session->waiter);
     if (session->connection_id != 0)
@@ -414,7 +424,8 @@ static uint64_t progress_mark(const struct transfer_session *session)
     if (session->is_sender)
         mark += fasp_sender_delivered(session->sender, FASP_SPACE_DATA) +
                 session->peer_totals.bytes_written +
-                session->checker.checked_bytes;
+                session->checker.checked_bytes + session->counted.files +
+                session->counted.folders;
     else
         mark += session->sink->status.written_bytes +
                 session->sink->status.checked_bytes;

@@ -31,6 +31,9 @@ static void tell_file(struct transfer_session *session,
         .end_us = ended ? file->end_us : 0,
     };
 
+    char hex[2 * HASH_BYTES_MAX + 1];
+    if (state == TRANSFER_FILE_COMPLETED && file->has_checksum)
+        session_tell_checksum(session, file->checksum, hex, &told);
     session_tell_file(session, &told);
 }
 

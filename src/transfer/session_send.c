@@ -34,6 +34,9 @@ static void tell_file(struct transfer_session *session,
         .bytes_lost = file->repeated_bytes,
     };
 
+    char hex[2 * HASH_BYTES_MAX + 1];
+    if (state == TRANSFER_FILE_COMPLETED && file->checksum != NULL)
+        session_tell_checksum(session, file->checksum, hex, &told);
     if (state == TRANSFER_FILE_RUNNING || state == TRANSFER_FILE_COMPLETED)
         told.start_offset = file->skipped_bytes;
     if (state == TRANSFER_FILE_RUNNING)
@@ -106,14 +109,23 @@ static void checks_done(struct checker_owner *owner)
         session_kick(session);
 }
 
+static void removals_done(struct remover *remover)
+{
+    session_kick(OWNER_OF(remover, struct transfer_session, remover));
+}
+
 bool session_send_open(struct transfer_session *session)
 {
     session->checker_owner = (struct checker_owner){
         .checked = file_checked,
         .done = checks_done,
     };
+    remover_init(&session->remover, session->node->loop, session->docroot,
+                 removals_done);
     checker_init(&session->checker, session->node->loop, session->docroot,
                  &session->checker_owner);
+    session->checker.no_access_time =
+        session->params.preserve_source_access_times;
     session->source_owner = (struct source_owner){
         .started = file_started,
         .failed = file_failed,
@@ -167,7 +179,9 @@ static void take_batch(struct transfer_session *session,
     tell_failures(session, batch);
     session->totals = batch->totals;
     session->scan_finished = batch->last;
-    if (batch->last && batch->totals.files + batch->totals.folders == 0) {
+    if (batch->last && batch->totals.files + batch->totals.folders +
+                               batch->totals.symlinks ==
+                           0) {
         enum fasp_error error = scan_first_error(session->scan);
         scan_batch_free(batch);
         session_fail(session,
@@ -189,7 +203,9 @@ static void scan_run(struct loop_work *work)
     struct transfer_session *session =
         OWNER_OF(work, struct session_work, work)->session;
 
-    session->scanned = scan_next(session->scan);
+    session->scanned = scan_next(session->count != NULL && !session->is_counted
+                                     ? session->count
+                                     : session->scan);
 }
 
 static void scan_done(struct loop_work *work)
@@ -200,10 +216,16 @@ static void scan_done(struct loop_work *work)
 
     if (is_running(session)) {
         session->scanned = NULL;
-        if (batch == NULL)
+        if (batch == NULL) {
             session_fail(session, FASP_ERROR_MEMORY, NULL);
-        else
+        } else if (session->count != NULL && !session->is_counted) {
+            session->counted = batch->totals;
+            session->is_counted = batch->last;
+            scan_batch_free(batch);
+            session_pump_soon(session);
+        } else {
             take_batch(session, batch);
+        }
     }
     session_run(session);
 }
@@ -253,6 +275,10 @@ static void take_result(struct transfer_session *session,
         file->start_us = clock_wall_us(); /* empty, or skipped at once */
     source_file_ended(session->source, batch, file);
     tell_file(session, batch, file, state, error);
+    if (session->params.remove_sources && state == TRANSFER_FILE_COMPLETED)
+        remover_add(&session->remover,
+                    scan_batch_path(batch, file->path_at), file->size_bytes,
+                    file->mtime_ns);
 }
 
 void session_send_results(struct transfer_session *session,

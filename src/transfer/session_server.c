@@ -54,7 +54,8 @@ static bool copy_hello(struct transfer_session *session,
     params->user = text_copy(&session->arena, hello->user);
     params->destination = text_copy(&session->arena, hello->destination);
     params->cookie = text_copy(&session->arena, hello->cookie);
-    return !text_is_absent(params->user) &&
+    return session_files_of_hello(session, hello) &&
+           !text_is_absent(params->user) &&
            !text_is_absent(params->destination) &&
            !text_is_absent(params->cookie);
 }
@@ -111,8 +112,6 @@ static const char *not_built(const struct control_hello *hello,
 {
     if (hello->protocol_version < CONTROL_PROTOCOL_VERSION)
         return "the protocol's version";
-    if (hello->links != CONTROL_LINKS_FOLLOW)
-        return "the policy of symbolic links";
     if (!session_rates_from(&hello->rates, rates))
         return "the rate policy";
     return NULL;
@@ -158,9 +157,14 @@ static void take_hello(struct transfer_session *session,
         session_fail(session, FASP_ERROR_MEMORY, NULL);
         return;
     }
+    if (!session_files_are_good(params)) {
+        session_fail(session, FASP_ERROR_USAGE, "a suffix has a slash");
+        return;
+    }
     session->datagram_bytes = route_datagram_bytes(
         &session->control_peer, hello->datagram_bytes, &session->local);
     session->login->session = session;
+    session_trains_begin(session);
     session_move(session, SESSION_LOGIN);
     node->config.events->login(node->config.owner, session->login,
                                params->user);

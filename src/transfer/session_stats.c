@@ -1,4 +1,5 @@
 /* What a session tells of itself. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -56,6 +57,26 @@ void session_set_moved(struct transfer_session *session, const char *path,
     session->file_id = file_id;
     session->file_size = size_bytes;
     session->file_bytes_written = written_bytes;
+}
+
+void session_tell_checksum(const struct transfer_session *session,
+                           const uint8_t *digest,
+                           char hex[2 * HASH_BYTES_MAX + 1],
+                           struct transfer_file *told)
+{
+    static const enum hash_kind kinds[] = {
+        [TRANSFER_CHECKSUM_SHA1] = HASH_SHA1,
+        [TRANSFER_CHECKSUM_MD5] = HASH_MD5,
+        [TRANSFER_CHECKSUM_SHA256] = HASH_SHA256,
+    };
+
+    if (session->params.checksum == TRANSFER_CHECKSUM_NONE)
+        return;
+    enum hash_kind kind = kinds[session->params.checksum];
+    for (uint32_t i = 0; i < hash_bytes(kind); i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    told->checksum = text_of(hex);
+    told->checksum_type = text_of(hash_name(kind));
 }
 
 void session_tell_file(struct transfer_session *session,
@@ -116,7 +137,9 @@ static void add_files(const struct transfer_session *session,
     const struct session_counts *counts = &session->counts;
     const struct catalogue_totals *totals = &session->totals;
 
-    stats->scan_finished = session->scan_finished;
+    if (session->is_counted && !session->scan_finished)
+        totals = &session->counted;
+    stats->scan_finished = session->scan_finished || session->is_counted;
     stats->expected_file_count = (uint32_t)(totals->files + totals->failed);
     stats->expected_folder_count = (uint32_t)totals->folders;
     stats->expected_bytes = totals->bytes;

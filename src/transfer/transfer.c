@@ -32,6 +32,9 @@ static bool copy_params(struct transfer_session *session,
     copy(session, &ours->local_docroot, &whole);
     copy(session, &ours->destination, &whole);
     copy(session, &ours->cookie, &whole);
+    copy(session, &ours->partial_suffix, &whole);
+    copy(session, &ours->save_suffix, &whole);
+    copy(session, &ours->source_base, &whole);
 
     struct text *sources = arena_take_zeroed(
         &session->arena, params->source_count + 1, sizeof *sources);
@@ -40,7 +43,14 @@ static bool copy_params(struct transfer_session *session,
         sources[i] = params->sources[i];
         copy(session, &sources[i], &whole);
     }
-    return whole && sources != NULL;
+    struct text *excludes = arena_take_zeroed(
+        &session->arena, params->exclude_count + 1, sizeof *excludes);
+    ours->excludes = excludes;
+    for (uint32_t i = 0; excludes != NULL && i < params->exclude_count; i++) {
+        excludes[i] = params->excludes[i];
+        copy(session, &excludes[i], &whole);
+    }
+    return whole && sources != NULL && excludes != NULL;
 }
 
 static void choose_methods(struct transfer_params *params)
@@ -80,6 +90,9 @@ struct transfer_session *transfer_start(struct transfer_node *node,
     else if (!fasp_rates_supported(&rates))
         session_fail(session, FASP_ERROR_USAGE,
                      "the rate policy is not built, or a rate is out of range");
+    else if (!session_files_are_good(ours))
+        session_fail(session, FASP_ERROR_USAGE,
+                     "a suffix of file names is too long or has a slash");
     else if (ours->source_count == 0)
         session_fail(session, FASP_ERROR_NOTHING, "no source was named");
     session_kick(session);

@@ -73,15 +73,15 @@ ORDERS = [
      "JobFormatInvalid", "Operation"),
     ("a bad number", ("<TargetRate>1000000", "<TargetRate>fast"),
      "JobFormatInvalid", "TargetRate"),
-    ("a checksum", ("<FileParameters>",
-                    "<FileParameters><FileChecksum>md5</FileChecksum>"),
-     "JobSubmissionError", "FileChecksum"),
+    ("a manifest", ("<FileParameters>",
+                    "<FileParameters><ManifestPolicy>Text</ManifestPolicy>"),
+     "JobSubmissionError", "ManifestPolicy"),
     ("encryption at rest", ("<FileParameters>",
                             "<FileParameters><Protection>Encrypt</Protection>"),
      "JobSubmissionError", "Protection"),
-    ("removal", ("<FileParameters>", "<FileParameters><RemoveAfterTransfer>Yes"
-                 "</RemoveAfterTransfer>"),
-     "JobSubmissionError", "RemoveAfterTransfer"),
+    ("a creation time", ("<FileParameters>", "<FileParameters>"
+                         "<PreserveCreationTime>Yes</PreserveCreationTime>"),
+     "JobSubmissionError", "PreserveCreationTime"),
     ("a proxy", ("</RemoteLocation>", "<Proxy><Url>dnat://x</Url></Proxy>"
                  "</RemoteLocation>"), "JobSubmissionError", "Proxy"),
     ("a missing key file", ("<Method>Password</Method></Methods>",

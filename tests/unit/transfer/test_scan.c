@@ -29,13 +29,15 @@ static void tear_down(void)
 
 TestSuite(scan, .init = set_up, .fini = tear_down);
 
+static struct scan_options options;
+
 static void open_scan(const char *const *sources, uint32_t count)
 {
     struct text texts[8];
 
     for (uint32_t i = 0; i < count; i++)
         texts[i] = text_of(sources[i]);
-    scan = scan_open(text_of(folder), texts, count);
+    scan = scan_open(text_of(folder), texts, count, &options);
     cr_assert_not_null(scan);
 }
 

@@ -1,0 +1,214 @@
+/* Trains ahead of the data: the path is measured, and the way to the client
+ * found, while the order is still being checked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "transfer/node_internal.h"
+#include "transfer/session.h"
+
+/* As for the data, but before it is known which cipher that takes. */
+#define KEY_LABEL "EXPORTER-ferry-train"
+#define KIND AEAD_AES_128_GCM
+#define HALF_BYTES (16 + AEAD_IV_BYTES)
+#define ALL_DATAGRAMS (FASP_TRAINS * FASP_TRAIN_DATAGRAMS)
+
+struct session_trains {
+    struct aead seal;
+    struct aead open;
+    struct transfer_session *session;
+    struct train_meter meter;
+    struct loop_timer timer;
+    uint32_t datagram_bytes;
+    uint32_t sent;       /* trains, or knocks */
+    uint32_t wire_bytes; /* of trains */
+    struct address peer; /* who knocked, or sent trains */
+    bool peer_known;
+};
+
+static void seal(void *context, uint64_t number, const uint8_t *aad,
+                 uint32_t aad_bytes, const uint8_t *plain, uint32_t plain_bytes,
+                 uint8_t *out)
+{
+    struct session_trains *trains = context;
+
+    aead_seal(&trains->seal, number, aad, aad_bytes, plain, plain_bytes, out);
+}
+
+static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
+                        uint32_t aad_bytes, const uint8_t *sealed,
+                        uint32_t sealed_bytes, uint8_t *out)
+{
+    struct session_trains *trains = context;
+
+    return aead_open(&trains->open, number, aad, aad_bytes, sealed,
+                     sealed_bytes, out);
+}
+
+/* There is no connection id yet: the session's own begins with this one. */
+static uint32_t id_of(const struct transfer_session *session)
+{
+    const uint8_t *bytes = session->params.session_id.bytes;
+
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+           (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void make_keys(struct session_trains *trains)
+{
+    struct transfer_session *session = trains->session;
+    uint8_t secret[2 * HALF_BYTES];
+
+    tls_conn_export(session->conn, KEY_LABEL, session->params.session_id.bytes,
+                    sizeof session->params.session_id.bytes, secret,
+                    sizeof secret);
+    const uint8_t *ours = secret + (session->is_client ? 0 : HALF_BYTES);
+    const uint8_t *theirs = secret + (session->is_client ? HALF_BYTES : 0);
+    aead_init(&trains->seal, KIND, ours, ours + 16);
+    aead_init(&trains->open, KIND, theirs, theirs + 16);
+    explicit_bzero(secret, sizeof secret);
+}
+
+/* Whether we send trains: who sends the files, if they tell it anything. */
+static bool sends_trains(const struct session_trains *trains)
+{
+    struct transfer_session *session = trains->session;
+    struct fasp_rates rates = session_fasp_rates(&session->params.rates);
+    uint64_t bytes =
+        (uint64_t)ALL_DATAGRAMS * (trains->datagram_bytes + FASP_WIRE_BYTES);
+
+    return session->is_sender &&
+           fasp_rates_want_trains(&rates, bytes, session->rtt_ns);
+}
+
+/* A datagram or a train that the socket does not take is as one that the
+ * network lost. */
+static void send_all(struct session_trains *trains, uint32_t place,
+                     uint32_t count, uint32_t datagram_bytes)
+{
+    static uint8_t buffer[FASP_TRAIN_DATAGRAMS * FASP_TRAIN_DATAGRAM_BYTES_MAX];
+    const struct transfer_session *session = trains->session;
+    struct fasp_cipher cipher = {trains, seal, open_sealed};
+    uint32_t time_us = (uint32_t)(clock_mono_ns() / 1000);
+
+    for (uint32_t i = 0; i < count; i++)
+        train_write(&cipher, id_of(session), place + i, datagram_bytes, time_us,
+                    buffer + i * datagram_bytes);
+    int sent = udp_port_send(session->node->udp, &trains->peer, buffer,
+                             count * datagram_bytes, datagram_bytes);
+    (void)sent;
+}
+
+static void send_next(struct loop_timer *timer)
+{
+    struct session_trains *trains =
+        OWNER_OF(timer, struct session_trains, timer);
+    uint32_t turns = FASP_KNOCKS;
+
+    if (sends_trains(trains)) {
+        turns = FASP_TRAINS;
+        send_all(trains, trains->sent * FASP_TRAIN_DATAGRAMS,
+                 FASP_TRAIN_DATAGRAMS, trains->datagram_bytes);
+        trains->wire_bytes +=
+            FASP_TRAIN_DATAGRAMS * (trains->datagram_bytes + FASP_WIRE_BYTES);
+    } else {
+        send_all(trains, FASP_KNOCK_PLACE + trains->sent, 1, FASP_KNOCK_BYTES);
+    }
+    if (++trains->sent < turns)
+        loop_timer_start(trains->session->node->loop, timer,
+                         clock_mono_ns() + FASP_TRAIN_GAP_NS, send_next);
+}
+
+/* The client speaks first: to the UDP port of the number of the server's TCP
+ * port, since no other is known yet. */
+void session_trains_begin(struct transfer_session *session)
+{
+    size_t room = (sizeof(struct session_trains) + 63) / 64 * 64;
+    struct session_trains *trains;
+
+    if (session->trains != NULL || session->conn == NULL)
+        return;
+    /* The client will be told of another port: it cannot know that yet. */
+    if (!session->is_client && session->node->announced_udp_port !=
+                                   session->node->listen_address.port)
+        return;
+    trains = aligned_alloc(64, room);
+    if (trains == NULL)
+        return; /* nobody needs them */
+    memset(trains, 0, room);
+    trains->session = session;
+    trains->datagram_bytes = FASP_DATAGRAM_BYTES_MIN;
+    session->trains = trains;
+    make_keys(trains);
+    if (!session->is_client)
+        return;
+    trains->peer = session->control_peer;
+    trains->peer_known = true;
+    loop_timer_start(session->node->loop, &trains->timer, clock_mono_ns(),
+                     send_next);
+}
+
+void session_trains_end(struct transfer_session *session)
+{
+    struct session_trains *trains = session->trains;
+
+    if (trains == NULL)
+        return;
+    loop_timer_stop(session->node->loop, &trains->timer);
+    aead_wipe(&trains->seal);
+    aead_wipe(&trains->open);
+    free(trains);
+    session->trains = NULL;
+}
+
+uint32_t session_trains_bytes(const struct transfer_session *session)
+{
+    return session->trains != NULL ? session->trains->wire_bytes : 0;
+}
+
+/* The session runs: what was learned so far, or just now, is for it. */
+void session_trains_join(struct transfer_session *session)
+{
+    struct session_trains *trains = session->trains;
+
+    if (trains == NULL)
+        return;
+    if (!session->is_client && trains->peer_known && !session->path.is_proven) {
+        session->path.peer = trains->peer;
+        session->path.is_proven = true;
+    }
+    if (session->receiver != NULL)
+        fasp_receiver_trains(session->receiver, &trains->meter);
+}
+
+bool session_trains_are(const struct transfer_session *session, uint32_t id)
+{
+    return session->trains != NULL && id_of(session) == id;
+}
+
+bool session_trains_datagram(struct transfer_session *session,
+                             const struct address *peer, const uint8_t *data,
+                             uint32_t size_bytes, uint64_t now_ns)
+{
+    struct session_trains *trains = session->trains;
+    struct fasp_cipher cipher = {trains, seal, open_sealed};
+
+    if (train_meter_take(&trains->meter, &cipher, data, size_bytes, now_ns) !=
+        FASP_TAKEN)
+        return false;
+    /* An address that is not that of the control connection has to answer a
+     * challenge, and these come later. */
+    if (!session->is_client && !trains->peer_known &&
+        address_equal_ip(peer, &session->control_peer)) {
+        trains->peer = *peer;
+        trains->peer_known = true;
+        if (sends_trains(trains) && session->sender == NULL)
+            loop_timer_start(session->node->loop, &trains->timer, now_ns,
+                             send_next);
+    }
+    if (session->sender != NULL || session->receiver != NULL) {
+        session_trains_join(session);
+        node_touch(session->node, session);
+    }
+    return true;
+}
