@@ -46,6 +46,7 @@ pub fn build(b: *std.Build) void {
 
     const tests = b.step("test", "Run all tests");
     tests.dependOn(addUnitTests(b, host, schemas));
+    _ = addPythonTests(b, ferry, "test:container", "tests/container", &.{}, "Build the container twice, compare the digests, run it (root)");
     tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", &.{}, "Check the rules of the house: layers, libraries, one static binary"));
     addKillTest(b, ferry);
     tests.dependOn(addPropertyTests(b, host, schemas));
