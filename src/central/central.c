@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "central/context.h"
 #include "central/soap_listener.h"
+#include "central/events_room.h"
 #include "central/job_steps.h"
 #include "central/reports.h"
 #include "central/subscriptions.h"
@@ -333,6 +334,7 @@ int central_open(struct central **central, const struct central_config *config,
         run_until(config->loop, &stopped);
         return ret;
     }
+    events_room_learn(opened);
     upkeep_start(opened);
     wait_for_recovery(opened);
     *central = opened;

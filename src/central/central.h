@@ -53,6 +53,8 @@ struct central_config {
     uint32_t lost_timeout_ms;          /* [60000] */
     uint32_t default_target_rate_kbps; /* [10000] of an order without one */
     uint32_t subscriptions_per_caller_max; /* [1000] */
+    uint32_t events_max; /* [0] events kept; 0 = as many as the disk holds */
+    bool drops_events;   /* the oldest beyond it; else jobs are refused */
     /* Which observers may be called; the two addresses are set here, what the
      * lists point to stays the caller's. */
     struct callback_policy callbacks;

@@ -67,6 +67,8 @@ struct central {
     struct loop_timer minute; /* history that is over */
     bool purging;
     uint64_t first_sequence; /* the oldest event kept, when last looked */
+    uint64_t drop_sequence;  /* events up to it are being dropped */
+    uint64_t dropped_count;  /* since the start */
     bool recovering; /* stored jobs are looked through: none starts */
 
     bool stopping;

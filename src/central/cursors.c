@@ -1,5 +1,9 @@
 /* How far each subscription is, on its way to the disk. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "central/subscriptions_private.h"
 
@@ -31,6 +35,18 @@ uint64_t subscriptions_cursor_min(const struct subscriptions *subs)
         if (each->state != SUBSCRIPTION_IDLE && each->cursor < min)
             min = each->cursor;
     return min;
+}
+
+void subscriptions_dropped(struct subscriptions *subs, uint64_t sequence)
+{
+    for (struct subscription *each = subs->first; each; each = each->next) {
+        if (each->state == SUBSCRIPTION_IDLE || each->cursor >= sequence)
+            continue;
+        snprintf(each->last_error, sizeof each->last_error,
+                 "events %" PRIu64 " to %" PRIu64 " were dropped",
+                 each->cursor + 1, sequence);
+        each->last_error_us = clock_wall_us();
+    }
 }
 
 /* What was not stored is tried again, with the next flush. */

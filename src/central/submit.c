@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "central/context.h"
 #include "central/events.h"
+#include "central/events_room.h"
 #include "central/job_steps.h"
 #include "central/order_defaults.h"
 #include "central/steps.h"
@@ -298,6 +299,9 @@ static const char *check_room(const struct central *central)
         central->jobs.work_bytes >= LIMIT_JOBS_BYTES)
         return "as many jobs as the server takes are queued or running; "
                "submit again when some have ended";
+    if (events_room_is_used(central))
+        return "as many events as may be kept wait for subscribers; ferry "
+               "subscriptions shows who takes none";
     if (store_is_full(central->store))
         return "there is no room left on the server's disk";
     return NULL;

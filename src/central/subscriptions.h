@@ -67,6 +67,10 @@ void subscriptions_statistics(struct subscriptions *subs,
  * acknowledged by everybody.  UINT64_MAX when nobody waits for anything. */
 uint64_t subscriptions_cursor_min(const struct subscriptions *subs);
 
+/* Events up to `sequence` were dropped: shows it with those that had not taken
+ * them. */
+void subscriptions_dropped(struct subscriptions *subs, uint64_t sequence);
+
 /* Stops deliveries and stores the cursors; `stopped` comes from the loop when
  * nothing is in flight any more and the memory is gone. */
 void subscriptions_stop(struct subscriptions *subs,

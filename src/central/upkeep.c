@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "central/context.h"
 #include "central/events.h"
+#include "central/events_room.h"
 #include "central/subscriptions.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -60,6 +61,7 @@ static void second_fired(struct loop_timer *timer)
         change_commit(change, CHANGE_MUST, NULL, NULL);
     else
         change_abandon(change);
+    events_room_look(central);
     loop_timer_start(central->loop, &central->second,
                      loop_now_ns(central->loop) + SECOND_NS, second_fired);
 }
@@ -123,10 +125,12 @@ static void purged(void *user, int result)
     central->purging = false;
     if (result > 0)
         LOG(history_purged, result);
-    if (result > 0 && !central->stopping)
+    if (result > 0 && !central->stopping) {
         purge(central);
-    else
+    } else {
+        events_room_learn(central);
         central_go_on_stopping(central);
+    }
 }
 
 static void purge(struct central *central)

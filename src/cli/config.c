@@ -370,6 +370,7 @@ void config_init(struct config *config)
         &config->datagram_timeout_s, &config->stall_timeout_s,
         &config->jobs_running_max,   &config->sessions_max,
         &config->callback_proof,     &config->subscriptions_per_caller_max,
+        &config->events_max,         &config->drops_events,
         &config->plain_sessions,     &config->log_level,
         &config->log_size_mb,        &config->log_count,
     };

@@ -88,6 +88,8 @@ struct config {
     struct config_networks callback_deny;
     uint32_t callback_proof;
     uint32_t subscriptions_per_caller_max;
+    uint32_t events_max;
+    uint32_t drops_events;
 
     uint32_t history_s;
     uint32_t events_s;

@@ -213,6 +213,8 @@ bool config_fill(struct config *config, struct central_config *central,
     central->backlog = or_else(config->backlog, 0);
     central->synchronous = (uint8_t)or_else(config->synchronous, STORE_SYNC_FULL);
     central->compacts = is_yes(config->compact);
+    central->events_max = or_else(config->events_max, 0);
+    central->drops_events = is_yes(config->drops_events);
     central->subscriptions_per_caller_max =
         or_else(config->subscriptions_per_caller_max, 0);
     central->callbacks.allow = (struct callback_list){
