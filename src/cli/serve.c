@@ -18,35 +18,12 @@
 #include "cli/notify.h"
 #include "cli/options.h"
 #include "cli/serve.h"
+#include "cli/serve_config.h"
 #include "cli/soap_client.h"
 #include "io/loop.h"
-#include "soap/leaves.h"
 
-#define DEFAULT_STATE "/var/lib/ferry"
 #define DEFAULT_LOG_MIB 10u
 #define DEFAULT_LOG_COUNT 9u
-
-/* The first that is there. */
-static const char *const default_configs[] = {
-    "/etc/ferry/ferry.conf",
-    "/opt/aspera/etc/aspera.conf",
-};
-
-struct serve_options {
-    const char *state;
-    const char *docroot;
-    const char *soap;
-    const char *transfer;
-    const char *config;
-    const char *log;
-    const char *pid_file;
-    const char *program;
-    uint32_t debug;
-    bool insecure_soap;
-    const char *soap_cert;
-    const char *soap_key;
-    bool no_daemon;
-};
 
 struct serving {
     const struct serve_options *options;
@@ -72,17 +49,6 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int read_address(const char *option, const char *value,
-                        struct address *address)
-{
-    if (address_parse(text_of(value), address))
-        return EXIT_DONE;
-    say("%s %s: expected an IP address and a port, as in 127.0.0.1:40001 or "
-        "[::1]:40001",
-        option, value);
-    return EXIT_CONFIG;
-}
-
 /* The background's folder is "/": what was said relative to the caller's
  * stays what it was. */
 static const char *absolute(const char *path, char buffer[PATH_MAX])
@@ -93,98 +59,6 @@ static const char *absolute(const char *path, char buffer[PATH_MAX])
         return path;
     int size = snprintf(buffer, PATH_MAX, "%s/%s", cwd, path);
     return size > 0 && size < PATH_MAX ? buffer : path;
-}
-
-/* ---- the configuration: the file, then the flags ---- */
-
-static void print_finding(void *user, const struct config_finding *finding)
-{
-    const char *path = user;
-
-    if (finding->verdict == CONFIG_REFUSED ||
-        (finding->line == 0 && finding->verdict == CONFIG_IGNORED))
-        say("%s:%u:%u: %.*s%s%s", path, finding->line, finding->column,
-            (int)finding->setting.size_bytes, finding->setting.data,
-            finding->setting.size_bytes > 0 ? ": " : "", finding->why);
-}
-
-static void log_finding(void *user, const struct config_finding *finding)
-{
-    char setting[LEAVES_PATH_BYTES];
-
-    (void)user;
-    if (finding->verdict != CONFIG_REFUSED)
-        return;
-    snprintf(setting, sizeof setting, "%.*s", (int)finding->setting.size_bytes,
-             finding->setting.data);
-    LOG(config_refused, finding->line, finding->column, setting, finding->why);
-}
-
-/* NULL = the flags say all. */
-static const char *find_config(const struct serve_options *options)
-{
-    if (options->config != NULL)
-        return options->config;
-    if (options->docroot != NULL && options->state != NULL)
-        return NULL;
-    for (size_t i = 0; i < sizeof default_configs / sizeof default_configs[0];
-         i++)
-        if (access(default_configs[i], F_OK) == 0)
-            return default_configs[i];
-    return NULL;
-}
-
-/* Flags win over the file.  Returns an exit code; a failure was printed. */
-static int add_flags(const struct serve_options *options,
-                     struct central_config *config)
-{
-    int code = EXIT_DONE;
-
-    if (options->state != NULL)
-        config->state_dir = options->state;
-    if (config->state_dir == NULL)
-        config->state_dir = DEFAULT_STATE;
-    if (options->docroot != NULL)
-        config->docroot = options->docroot;
-    if (options->insecure_soap)
-        config->insecure_soap = true;
-    if (options->soap_cert != NULL)
-        config->soap_certificate = options->soap_cert;
-    if (options->soap_key != NULL)
-        config->soap_key = options->soap_key;
-    if (options->soap != NULL)
-        code = read_address("--soap", options->soap, &config->soap_listen);
-    if (code == EXIT_DONE && options->transfer != NULL)
-        code = read_address("--transfer", options->transfer,
-                            &config->transfer_listen);
-    return code;
-}
-
-/* Reads the file, if there is one, and lays the flags over it. */
-static int read_config(const struct serve_options *options,
-                       struct config *config, struct central_config *central,
-                       config_fn found, char error[CENTRAL_ERROR_BYTES])
-{
-    const char *path = find_config(options);
-
-    config_init(config);
-    *central = (struct central_config){0};
-    error[0] = '\0';
-    if (path != NULL &&
-        config_read(config, path, (char *)(uintptr_t)path, found) != EXIT_DONE)
-        return EXIT_CONFIG;
-    if (!config_fill(config, central, error))
-        return EXIT_CONFIG;
-    int code = add_flags(options, central);
-    if (code != EXIT_DONE || central->docroot != NULL)
-        return code;
-    snprintf(error, CENTRAL_ERROR_BYTES,
-             "no docroot is given: say --docroot DIR, the folder that "
-             "transfers may read and write, or write <default><file_system>"
-             "<access><paths><path><absolute>DIR</absolute></path></paths>"
-             "</access></file_system></default> into %s",
-             path != NULL ? path : default_configs[0]);
-    return EXIT_CONFIG;
 }
 
 /* ---- the log ---- */
@@ -276,7 +150,7 @@ static void reload(struct serving *serving)
     struct central_config central;
     struct config config;
 
-    int code = read_config(serving->options, &config, &central, log_finding,
+    int code = serve_read_config(serving->options, &config, &central, serve_log_finding,
                            error);
     if (code == EXIT_DONE && !central_change(serving->central, &central, error))
         code = EXIT_CONFIG;
@@ -462,8 +336,8 @@ static int start(struct serving *serving)
 {
     char error[CENTRAL_ERROR_BYTES];
 
-    int code = read_config(serving->options, &serving->config,
-                           &serving->central_config, print_finding, error);
+    int code = serve_read_config(serving->options, &serving->config,
+                           &serving->central_config, serve_print_finding, error);
     if (code != EXIT_DONE) {
         if (error[0] != '\0')
             say("%s", error);

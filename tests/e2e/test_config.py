@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -274,6 +275,25 @@ def test_no_server_starts_with_what_is_refused(binary, tmp_path):
 def test_insecure_soap(configured, binary, tmp_path):
     node = configured("a", {"ferry/insecure_soap": "true"}, soap="0.0.0.0:0")
     assert "soap.insecure" in node.log()
+
+
+def test_soap_certificate(binary, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                    "-subj", "/CN=ferry-test", "-keyout", key, "-out", cert],
+                   check=True, capture_output=True)
+    key.chmod(0o600)
+    path = conf(tmp_path / "a.conf", {"ferry/soap_cert": cert,
+                                      "ferry/soap_key": key})
+    process = serve(binary, "--config", path, "--state", tmp_path / "state",
+                    "--docroot", tmp_path, "--soap", "0.0.0.0:0",
+                    "--transfer", "127.0.0.1:0")
+    port = re.match(r"ready soap=https://0.0.0.0:(\d+)",
+                    process.stdout.readline())[1]
+    shown = ssl.get_server_certificate(("127.0.0.1", int(port)))
+    finish(process)
+    assert ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(
+        cert.read_text())
 
 
 def test_backlog(configured):
