@@ -105,6 +105,9 @@ static void conclude(struct rate *rate, double now_s)
     if (!known || test->queue_max_s >= queue_s_max) {
         /* A queue in spite of the drain: the loss may be somebody else's. */
         if (test->asking && known) {
+            /* A guess: if loss goes on, it is tested at once. */
+            if (rate->path_loss > 0)
+                test->test_next_s = 0;
             rate->path_loss = 0;
             rate->path_loss_margin = 0;
         }

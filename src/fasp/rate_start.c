@@ -54,12 +54,12 @@ bool fasp_rates_want_trains(const struct fasp_rates *rates, uint64_t bytes,
            (double)bps / 8 * trip_s >= (double)bytes;
 }
 
-/* The smallest estimate counts; what was sent by a larger one before is under
- * way and not taken back. */
+/* A later report may know of more trains: the newest estimate counts, until
+ * the first step is made. */
 static bool learn(struct rate *rate, double known)
 {
     if (rate->state != RATE_START || known <= 0 || rate->train_at_s == 0 ||
-        (rate->train_rate > 0 && known >= rate->train_rate))
+        known == rate->train_rate)
         return false;
     rate->train_rate = known;
     rate->train_clear_s = rate->train_at_s + rate->trip_s +
@@ -108,7 +108,7 @@ static void grow(struct rate *rate)
         return;
     }
     if (rate->queue_s < 0.02 * rate_loop_s(rate))
-        rate->budget *= GROWTH; /* the estimate was low */
+        rate->budget *= GROWTH_BLIND; /* the estimate was low */
 }
 
 void rate_start_round(struct rate *rate, const struct rate_result *result)

@@ -149,9 +149,9 @@ uint64_t sender_inflight_reported(const struct fasp_sender *sender)
 
 uint64_t sender_trust_ns(const struct fasp_sender *sender)
 {
-    uint64_t two = 2 * sender_report_interval_ns(sender);
+    uint64_t span = 3 * sender_report_interval_ns(sender);
 
-    return two > sender->rtt_ns ? two : sender->rtt_ns;
+    return span > sender->rtt_ns ? span : sender->rtt_ns;
 }
 
 uint64_t sender_inflight(const struct fasp_sender *sender, uint64_t now_ns)

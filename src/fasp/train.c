@@ -78,22 +78,34 @@ enum fasp_taken train_meter_take(struct train_meter *meter,
     return FASP_TAKEN;
 }
 
+static uint64_t rate_of(const struct train_seen *seen)
+{
+    uint64_t span_ns = seen->last_ns - seen->first_ns;
+
+    if (seen->count < COUNT_MIN)
+        return 0;
+    if (span_ns < SPAN_NS_MIN)
+        span_ns = SPAN_NS_MIN;
+    /* At most 32 datagrams of 1.5 KB: no overflow. */
+    return seen->bytes * UINT64_C(1000000000) / span_ns;
+}
+
+/* A host that was busy for a moment stretches a train, and none is ever
+ * squeezed: with three, the one in the middle counts. */
 uint64_t train_meter_rate(const struct train_meter *meter)
 {
-    uint64_t least = 0;
+    uint64_t sorted[FASP_TRAINS];
+    uint32_t count = 0;
 
     for (uint32_t i = 0; i < FASP_TRAINS; i++) {
-        const struct train_seen *seen = &meter->seen[i];
-        uint64_t span_ns = seen->last_ns - seen->first_ns;
-
-        if (seen->count < COUNT_MIN)
+        uint64_t rate = rate_of(&meter->seen[i]);
+        uint32_t place = count;
+        if (rate == 0)
             continue;
-        if (span_ns < SPAN_NS_MIN)
-            span_ns = SPAN_NS_MIN;
-        /* At most 32 datagrams of 1.5 KB: no overflow. */
-        uint64_t rate = seen->bytes * UINT64_C(1000000000) / span_ns;
-        if (least == 0 || rate < least)
-            least = rate;
+        for (; place > 0 && sorted[place - 1] > rate; place--)
+            sorted[place] = sorted[place - 1];
+        sorted[place] = rate;
+        count++;
     }
-    return least;
+    return count > 0 ? sorted[(count - 1) / 2] : 0;
 }

@@ -56,8 +56,8 @@ enum fasp_taken train_meter_take(struct train_meter *meter,
                                  const uint8_t *data, uint32_t size_bytes,
                                  uint64_t now_ns);
 
-/* Bytes a second, on the wire, that the slowest train came with; 0 = none of
- * which enough came. */
+/* Bytes a second, on the wire, that the train in the middle came with, of two
+ * the slower one; 0 = none of which enough came. */
 uint64_t train_meter_rate(const struct train_meter *meter);
 
 #endif

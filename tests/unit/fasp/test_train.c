@@ -33,15 +33,18 @@ static void train(uint32_t which, uint32_t first, uint32_t count,
                      FASP_TAKEN);
 }
 
-Test(train, the_slowest_of_which_enough_came_counts)
+Test(train, the_one_in_the_middle_counts_of_which_enough_came)
 {
     cr_assert_eq(train_meter_rate(&meter), 0);
     train(0, 0, 4, 12); /* too few */
     cr_assert_eq(train_meter_rate(&meter), 0);
     train(1, 10, 5, 12); /* 1,500 bytes each 12 us */
     cr_assert_eq(train_meter_rate(&meter), 125000000);
-    train(2, 0, 32, 120);
+    train(2, 0, 32, 120); /* of two, the slower one */
     cr_assert_eq(train_meter_rate(&meter), 12500000);
+    for (uint32_t i = 4; i < 32; i++)
+        come(i, 1000000000 + i * 12 * US);
+    cr_assert_eq(train_meter_rate(&meter), 125000000);
 }
 
 Test(train, loss_makes_it_smaller_only)
