@@ -129,8 +129,8 @@ void session_trains_begin(struct transfer_session *session)
     if (session->trains != NULL || session->conn == NULL)
         return;
     /* The client will be told of another port: it cannot know that yet. */
-    if (!session->is_client && session->node->announced_udp_port !=
-                                   session->node->listen_address.port)
+    if (!session->is_client &&
+        session->node->announced_udp_port != session->node->listen_address.port)
         return;
     trains = aligned_alloc(64, room);
     if (trains == NULL)
