@@ -265,8 +265,10 @@ void file_writer_leave(struct file_writer *writer,
     bool keep = !is_done && resume != NULL && resume->done_count > 0 &&
                 (writer->is_dropping || writer->status.error != 0);
 
-    if (keep && file->fd >= 0)
-        (void)resume_sync(resume, file->fd); /* else a crash costs more */
+    if (keep && file->fd >= 0) {
+        int ret = resume_sync(resume, file->fd);
+        (void)ret; /* a crash of the machine would cost more */
+    }
     if (resume != NULL) {
         if (!keep && side_path(writer, file, path) == 0)
             (void)docroot_unlink(&writer->docroot, path); /* may be gone */
