@@ -6,6 +6,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "e2e"))
 
 from ferry import Node, Observer  # noqa: E402
+from proxy import FAR, Proxy  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -44,6 +45,19 @@ def pair(make_node):
     here, there = make_node("here").start(), make_node("there")
     there.add_user()
     return here, there.start()
+
+
+@pytest.fixture
+def path(make_node):
+    """Two running nodes as in `pair`, and the proxy between them."""
+    # One port for TCP and UDP: a node that takes free ones takes two.
+    proxy = Proxy()
+    here, there = make_node("here").start(), make_node(
+        "there", transfer=f"{FAR}:{proxy.port}")
+    there.add_user()
+    there.start()
+    yield here, there, proxy
+    proxy.close()
 
 
 @pytest.fixture

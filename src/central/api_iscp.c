@@ -5,6 +5,7 @@
 #include "central/context.h"
 #include "central/describe.h"
 #include "central/job_steps.h"
+#include "central/submit.h"
 #include "store/query.h"
 
 void api_list_jobs(struct api_call *call)
@@ -65,10 +66,12 @@ static void stored_job_found(void *user, struct store_rows *rows)
         api_fault_server(call);
         goto free_rows;
     }
+    submit_set_defaults(call->central, work);
     struct job job = {
         .uuid = rows->jobs[0].uuid,
         .state = (uint8_t)rows->jobs[0].state,
         .session_uuid = rows->jobs[0].session_uuid,
+        .retry_count = rows->jobs[0].retry_count,
         .work = work,
     };
     struct isc_query_job_response response = {0};

@@ -17,6 +17,7 @@
 #include "central/events_room.h"
 #include "central/job_steps.h"
 #include "central/reports.h"
+#include "central/submit.h"
 #include "central/subscriptions.h"
 #include "central/upkeep.h"
 
@@ -150,8 +151,10 @@ static int open_node(struct central *central, char *error)
 static void load_job(void *user, const struct store_job *row)
 {
     struct central *central = user;
+    struct job *job = jobs_restore(&central->jobs, row);
 
-    jobs_restore(&central->jobs, row);
+    if (job->work != NULL)
+        submit_set_defaults(central, job->work);
 }
 
 static void load_session(void *user, const struct store_session *row)
@@ -160,12 +163,15 @@ static void load_session(void *user, const struct store_session *row)
     struct session *session = sessions_add(&central->sessions, row);
 
     session_show(session, session_row_hold(session->latest));
-    session->job = uuid_is_zero(row->job_uuid)
-                       ? NULL
-                       : jobs_find(&central->jobs, row->job_uuid);
-    if (session->job != NULL &&
-        uuid_equal(session->job->session_uuid, session->uuid))
-        session->job->session = session;
+    struct job *job = uuid_is_zero(row->job_uuid)
+                          ? NULL
+                          : jobs_find(&central->jobs, row->job_uuid);
+    if (job != NULL && uuid_equal(job->session_uuid, session->uuid)) {
+        session->job = job;
+        job->session = session;
+    } else if (job != NULL) {
+        session_supersede(session);
+    }
     if (central->sessions.count > 2 * LIMIT_SESSIONS_IN_MEMORY)
         upkeep_trim(central, 0);
 }

@@ -11,8 +11,12 @@
  *     it begins to connect   job Connecting, session Start
  *     it is let in           job Start (the first time)
  *     rate, policy, pause    session Status
+ *     it will be tried again session Error, session Stop, job Status
  *     it has ended           [session Error,] session Stop, [job Error,]
  *                            job Stop
+ *
+ * A job that is given up while it waits to be tried again tells its own end
+ * only: its session's was told.
  */
 #ifndef CENTRAL_EVENTS_H
 #define CENTRAL_EVENTS_H

@@ -15,8 +15,8 @@ struct session;
 
 /* Starts what may start. */
 void jobs_run(struct central *central);
-/* Ends a session, and with it its job; one that runs is asked to, and its end
- * follows.  See session_await_end(). */
+/* Ends a session, and with it its job, also one that waits to retry; one that
+ * runs is asked to, and its end follows.  See session_await_end(). */
 void session_cancel(struct central *central, struct session *session);
 
 /* A job's session was let in. */
@@ -28,8 +28,10 @@ void session_changed(struct central *central, struct session *session);
 /* It has ended as the transfer says; the transfer is gone after this. */
 void session_ended(struct central *central, struct session *session);
 
-/* After the start: ends what was running when the server went down, and starts
- * what was queued. */
+/* After the start: ends what was running when the server went down, and goes on
+ * with the jobs: at once, or when they are due. */
 void jobs_recover(struct central *central);
+/* No job starts any more; those that wait stay as they are. */
+void jobs_stop(struct central *central);
 
 #endif

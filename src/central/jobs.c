@@ -34,10 +34,10 @@ bool job_state_is_over(enum store_job_state state)
     return rules[state].next == 0;
 }
 
-/* QUEUED waits for its turn and costs nothing; so does what is over. */
+/* What waits has no session, and costs nothing; so does what is over. */
 static bool counts_as_running(enum store_job_state state)
 {
-    return state != STORE_JOB_QUEUED && !job_state_is_over(state);
+    return state == STORE_JOB_CONNECTING || state == STORE_JOB_RUNNING;
 }
 
 struct job_work *job_work_new(struct text order_text, struct arena *arena,
@@ -109,6 +109,7 @@ struct job *jobs_add(struct jobs *jobs, struct uuid uuid, struct job_work *work,
     CHECK(job != NULL);
 
     *job = (struct job){
+        .jobs = jobs,
         .uuid = uuid,
         .state = STORE_JOB_QUEUED,
         .shown_state = STORE_JOB_QUEUED,
@@ -126,6 +127,7 @@ struct job *jobs_restore(struct jobs *jobs, const struct store_job *row)
     CHECK(job != NULL);
 
     *job = (struct job){
+        .jobs = jobs,
         .uuid = row->uuid,
         .state = (uint8_t)row->state,
         .shown_state = row->state,
@@ -134,6 +136,8 @@ struct job *jobs_restore(struct jobs *jobs, const struct store_job *row)
         .session_uuid = row->session_uuid,
         .created_us = row->created_us,
         .ended_us = row->ended_us,
+        .retry_count = row->retry_count,
+        .retry_at_us = row->retry_at_us,
         .error_code = row->error_code,
     };
     map_put(&jobs->by_uuid, job->uuid, job);
@@ -149,19 +153,45 @@ struct job *jobs_find(const struct jobs *jobs, struct uuid uuid)
     return map_get(&jobs->by_uuid, uuid);
 }
 
+void jobs_make_ready(struct jobs *jobs, struct job *job)
+{
+    CHECK(!job->ready);
+    CHECK(job->state == STORE_JOB_QUEUED || job->state == STORE_JOB_WAITING);
+
+    job->ready = true;
+    job->ready_previous = jobs->ready_last;
+    if (jobs->ready_last != NULL)
+        jobs->ready_last->ready_next = job;
+    else
+        jobs->ready_first = job;
+    jobs->ready_last = job;
+}
+
+static void drop_ready(struct jobs *jobs, struct job *job)
+{
+    if (!job->ready)
+        return;
+    if (job->ready_previous != NULL)
+        job->ready_previous->ready_next = job->ready_next;
+    else
+        jobs->ready_first = job->ready_next;
+    if (job->ready_next != NULL)
+        job->ready_next->ready_previous = job->ready_previous;
+    else
+        jobs->ready_last = job->ready_previous;
+    job->ready_next = NULL;
+    job->ready_previous = NULL;
+    job->ready = false;
+}
+
 struct job *jobs_next(const struct jobs *jobs)
 {
-    if (jobs->running_count >= jobs->running_max)
-        return NULL;
-    /* Those before it are running, and few. */
-    for (struct job *job = jobs->active_first; job != NULL; job = job->next)
-        if (job->state == STORE_JOB_QUEUED && job->visible)
-            return job;
-    return NULL;
+    return jobs->running_count < jobs->running_max ? jobs->ready_first : NULL;
 }
 
 void job_move(struct jobs *jobs, struct job *job, enum store_job_state state)
 {
+    drop_ready(jobs, job);
     jobs->running_count -= counts_as_running(job->state);
     state_move(&job->state, (uint8_t)state, rules);
     jobs->running_count += counts_as_running(job->state);
@@ -196,6 +226,9 @@ void jobs_retire(struct jobs *jobs, struct job *job)
 
 void jobs_remove(struct jobs *jobs, struct job *job)
 {
+    CHECK(!loop_timer_running(&job->retry));
+
+    drop_ready(jobs, job);
     if (!job_state_is_over(job->shown_state))
         drop_active(jobs, job);
     map_remove(&jobs->by_uuid, job->uuid);
@@ -216,6 +249,17 @@ void jobs_free(struct jobs *jobs)
     *jobs = (struct jobs){0};
 }
 
+int64_t job_retry_wait_s(const struct job *job)
+{
+    const struct order *order = &job->work->order;
+    int64_t wait_s = order->retry_base_s;
+
+    for (uint32_t i = 0; i < job->retry_count && wait_s < order->retry_max_s;
+         i++)
+        wait_s *= 2;
+    return wait_s < order->retry_max_s ? wait_s : order->retry_max_s;
+}
+
 struct store_job job_row(const struct job *job)
 {
     struct store_job row = {
@@ -225,7 +269,10 @@ struct store_job job_row(const struct job *job)
         .ended_us = job->ended_us,
         .session_uuid = job->session_uuid,
         .started = job->started,
-        .session_count = 1,
+        .session_count = job->retry_count + 1,
+        .retry_count = job->retry_count,
+        .retry_at_us =
+            job->state == STORE_JOB_WAITING ? job->retry_at_us : 0,
         .error_code = job->error_code,
         .error_text = job->error_text,
     };
@@ -240,11 +287,16 @@ struct store_job job_row(const struct job *job)
 void job_describe(const struct job *job, struct arena *arena,
                   struct isc_transfer *described)
 {
+    /* Each session before the newest one has failed. */
+    uint32_t failed = job->retry_count;
+
+    if (job->state == STORE_JOB_FAILED || job->state == STORE_JOB_WAITING)
+        failed++;
     *described = (struct isc_transfer){
         .id = describe_uuid(arena, job->uuid),
         .order = job->work->described,
         .status.session_id = describe_uuid(arena, job->session_uuid),
         .status.statistics.retry.failed_attempts =
-            job->state == STORE_JOB_FAILED ? 1 : 0,
+            failed < UINT8_MAX ? (uint8_t)failed : UINT8_MAX,
     };
 }

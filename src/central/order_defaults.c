@@ -16,6 +16,26 @@ static uint8_t order_policy(uint8_t policy)
     return policies[policy];
 }
 
+/* The row of the order has the contract's values already. */
+static void apply_retry(const struct central_settings *settings,
+                        struct job_work *work)
+{
+    struct order *order = &work->order;
+    struct isc_retry_parameters *shown = &work->described.retry_parameters;
+
+    if (!order->has_retry_count && settings->retry_count == CENTRAL_NO_RETRY)
+        order->retry_count = 0;
+    else if (!order->has_retry_count && settings->retry_count != 0)
+        order->retry_count = settings->retry_count;
+    if (!order->has_retry_base_s && settings->retry_base_s != 0)
+        order->retry_base_s = settings->retry_base_s;
+    if (!order->has_retry_max_s && settings->retry_max_s != 0)
+        order->retry_max_s = settings->retry_max_s;
+    shown->count = (uint8_t)order->retry_count;
+    shown->base_interval = (uint32_t)order->retry_base_s;
+    shown->maximum_interval = (uint32_t)order->retry_max_s;
+}
+
 void order_defaults_apply(const struct central_settings *settings,
                           struct job_work *work)
 {
@@ -42,4 +62,5 @@ void order_defaults_apply(const struct central_settings *settings,
         order->policy = order_policy(defaults->policy);
         shown->policy = text_of(order_word_policy(order->policy));
     }
+    apply_retry(settings, work);
 }

@@ -200,7 +200,7 @@ static void ask_for_sessions(struct query *query)
 
 static bool is_newest(const struct session *session)
 {
-    return session->job == NULL || session->job->session == session;
+    return !session->superseded;
 }
 
 /* The session of an id in memory; `*unknown` if only the store can tell. */
@@ -214,7 +214,8 @@ static struct session *named_session(const struct central *central,
         return NULL; /* nothing has such an id */
     if (is_job) {
         struct job *job = jobs_find(&central->jobs, uuid);
-        session = job == NULL ? NULL : job->session;
+        /* Only the newest of its sessions is found by the job. */
+        session = job == NULL || job->retry_count > 0 ? NULL : job->session;
     } else {
         session = sessions_find(&central->sessions, uuid);
     }

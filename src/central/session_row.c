@@ -96,6 +96,31 @@ const char *session_policy_word(enum transfer_policy policy)
     NEVER("a policy has no word");
 }
 
+static enum transfer_policy policy_of(struct text word)
+{
+    for (uint32_t policy = TRANSFER_FIXED; policy <= TRANSFER_LOW; policy++)
+        if (text_is(word, session_policy_word((enum transfer_policy)policy)))
+            return (enum transfer_policy)policy;
+    return TRANSFER_FIXED; /* only of a file that somebody changed */
+}
+
+static uint32_t fit_kbps(uint64_t rate_kbps)
+{
+    return rate_kbps < UINT32_MAX ? (uint32_t)rate_kbps : UINT32_MAX;
+}
+
+struct transfer_rates session_row_rates(const struct store_session *row)
+{
+    return (struct transfer_rates){
+        .policy = policy_of(row->policy),
+        .target_kbps = fit_kbps(row->target_rate_kbps),
+        .minimum_kbps = fit_kbps(row->minimum_rate_kbps),
+        .cap_kbps = row->cap_rate_kbps >= SESSION_NO_CAP_KBPS
+                        ? 0
+                        : (uint32_t)row->cap_rate_kbps,
+    };
+}
+
 const char *session_cipher_word(enum transfer_cipher cipher)
 {
     switch (cipher) {

@@ -41,6 +41,9 @@ void session_row_measure(struct store_session *row,
 void session_row_count(struct store_session *row,
                        const struct transfer_stats *stats);
 
+/* The rates of a row, as transfer_start() takes them. */
+struct transfer_rates session_row_rates(const struct store_session *row);
+
 /* "fixed", "high", "fair", "low", as the queries show them. */
 const char *session_policy_word(enum transfer_policy policy);
 /* "None", "AES-128", "AES-256", as orders name them. */

@@ -34,6 +34,13 @@ static void free_session(struct session *session)
     free(session);
 }
 
+void session_supersede(struct session *session)
+{
+    CHECK(session->transfer == NULL);
+    session->job = NULL;
+    session->superseded = true;
+}
+
 void sessions_remove(struct sessions *sessions, struct session *session)
 {
     CHECK(session->transfer == NULL);
@@ -79,7 +86,7 @@ bool session_state_is_active(enum store_session_state state)
 
 bool session_is_over(const struct session *session)
 {
-    return session->shown != NULL &&
+    return session->shown != NULL && session->commit_count == 0 &&
            !session_state_is_active(session->shown->row.state);
 }
 

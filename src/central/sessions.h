@@ -43,7 +43,9 @@ struct session {
     uint64_t number;       /* higher = added later */
     struct session *newer; /* in the list of all */
     struct session *older;
-    struct job *job;                   /* NULL: a remote node started it */
+    struct job *job;     /* NULL: a remote node started it */
+    bool superseded;     /* its job went on with another session */
+    bool cancel_asked;   /* however it ends, its job does not try again */
     struct transfer_session *transfer; /* NULL before and after */
     struct session_row *latest;
     struct session_row *shown; /* NULL until its first commit */
@@ -64,6 +66,8 @@ struct sessions {
 /* Adds a session with `row` as its latest one. */
 struct session *sessions_add(struct sessions *sessions,
                              const struct store_session *row);
+/* Another session of its job follows: this one is history, and has no job. */
+void session_supersede(struct session *session);
 /* Forgets one that nothing refers to: not even its job. */
 void sessions_remove(struct sessions *sessions, struct session *session);
 struct session *sessions_find(const struct sessions *sessions,
@@ -73,7 +77,7 @@ void sessions_free(struct sessions *sessions);
 /* True for waiting, running and paused. */
 bool session_state_is_active(enum store_session_state state);
 
-/* True when its end is durable. */
+/* True when its end is durable, and no other state of it is on its way. */
 bool session_is_over(const struct session *session);
 /* Calls `over` once the session, and with it its job, is over: from the loop,
  * or at once if it is over already. */

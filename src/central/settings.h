@@ -14,6 +14,7 @@
 #include "transfer/rules.h"
 
 #define CENTRAL_FOR_EVER UINT32_MAX
+#define CENTRAL_NO_RETRY UINT32_MAX
 /* The original's default. */
 #define CENTRAL_TARGET_RATE_KBPS 10000u
 
@@ -41,6 +42,10 @@ struct central_settings {
     struct transfer_rules out;
     struct central_defaults in_defaults;
     struct central_defaults out_defaults;
+    /* Also for orders that do not say it. */
+    uint32_t retry_count;  /* [3] at most 255; CENTRAL_NO_RETRY = none */
+    uint32_t retry_base_s; /* [10] before the first retry, then doubling */
+    uint32_t retry_max_s;  /* [300] and never longer */
 
     const struct central_user *users; /* borrowed */
     uint32_t user_count;

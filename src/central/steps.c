@@ -22,8 +22,11 @@ static void show_job(struct step *step)
 {
     struct job *job = step->job;
 
-    job->visible = true;
     job->shown_state = step->job_state;
+    if (!job->visible) {
+        job->visible = true;
+        jobs_make_ready(&step->central->jobs, job);
+    }
     if (job_state_is_over(step->job_state))
         jobs_retire(&step->central->jobs, job);
     jobs_run(step->central);

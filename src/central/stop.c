@@ -112,6 +112,7 @@ void central_stop(struct central *central, void (*stopped)(void *owner),
     move(central, CENTRAL_STOPPING_SESSIONS);
     upkeep_stop(central);
     event_polls_stop(&central->polls);
+    jobs_stop(central);
     http_server_stop(&central->server, server_stopped);
     transfer_node_stop(central->node, node_stopped, central);
 }

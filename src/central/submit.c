@@ -218,22 +218,11 @@ void submit_set_defaults(const struct central *central, struct job_work *work)
 {
     const struct central_config *config = &central->config;
     struct order *order = &work->order;
-    struct isc_retry_parameters *retry = &work->described.retry_parameters;
 
+    order_defaults_apply(&config->settings, work);
     if (!order->has_target_rate)
         order->target_rate = config->default_target_rate_kbps;
-    if (!order->has_retry_count)
-        order->retry_count = config->retry_count == CENTRAL_NO_RETRY
-                                 ? 0
-                                 : (int64_t)config->retry_count;
-    if (!order->has_retry_base_s)
-        order->retry_base_s = config->retry_base_s;
-    if (!order->has_retry_max_s)
-        order->retry_max_s = config->retry_max_s;
     work->described.rate_parameters.target_rate = (uint32_t)order->target_rate;
-    retry->count = (uint8_t)order->retry_count;
-    retry->base_interval = (uint32_t)order->retry_base_s;
-    retry->maximum_interval = (uint32_t)order->retry_max_s;
 }
 
 /* ---- what is refused at once ---- */
@@ -404,7 +393,6 @@ enum submit_result submit_order(struct central *central, struct text order_text,
     submit_set_defaults(central, work);
 
     *detail = text_copy(arena, order_unsupported(&work->order, &work->arena));
-    order_defaults_apply(&central->config.settings, work);
     if (text_is_absent(*detail))
         *detail = text_of(check_room(central));
     if (text_is_absent(*detail))

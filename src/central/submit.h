@@ -33,9 +33,16 @@ enum submit_result submit_order(struct central *central, struct text order_text,
                                 struct arena *arena, struct text *detail,
                                 void *user, submit_done_fn done);
 
+/* What the order does not say and the configuration does. */
+void submit_set_defaults(const struct central *central, struct job_work *work);
+
 /* NULL = the order can be run here and now; else why not. */
 const char *submit_refusal(const struct central *central,
                            struct job_work *work);
+
+/* Adds another session of a job whose newest one has failed: with the order's
+ * parameters, but the rates that were in force at the end of the last one. */
+struct session *submit_add_retry(struct central *central, struct job *job);
 
 /* What transfer_start() needs for the job's session; `params->sources` is to
  * be freed, all else borrows from the job. */

@@ -86,11 +86,13 @@ static int64_t events_us(const struct central *central)
            SECOND_US;
 }
 
-/* Nothing refers to it, and no change of it is on its way. */
+/* Nothing refers to it, and no change of it is on its way: the last session of
+ * a job that waits to retry stays. */
 static bool may_be_forgotten(const struct session *session)
 {
-    return session_is_over(session) && session->commit_count == 0 &&
-           session->transfer == NULL;
+    return session_is_over(session) && session->transfer == NULL &&
+           (session->job == NULL ||
+            job_state_is_over(session->job->shown_state));
 }
 
 static void forget(struct central *central, struct session *session)

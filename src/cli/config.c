@@ -368,6 +368,8 @@ void config_init(struct config *config)
         &config->ignore_skipped_files, &config->ignore_no_transfer_files,
         &config->connection_timeout_s, &config->session_timeout_s,
         &config->datagram_timeout_s, &config->stall_timeout_s,
+        &config->retry_count,        &config->retry_base_s,
+        &config->retry_max_s,
         &config->jobs_running_max,   &config->sessions_max,
         &config->callback_proof,     &config->subscriptions_per_caller_max,
         &config->events_max,         &config->drops_events,

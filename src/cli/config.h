@@ -106,6 +106,9 @@ struct config {
     uint32_t session_timeout_s;
     uint32_t datagram_timeout_s;
     uint32_t stall_timeout_s;
+    uint32_t retry_count;
+    uint32_t retry_base_s;
+    uint32_t retry_max_s;
     uint32_t jobs_running_max;
     uint32_t sessions_max;
     uint32_t plain_sessions;

@@ -174,6 +174,11 @@ static void fill_settings(const struct config *config,
     fill_direction(&config->out, &settings->out, &settings->out_defaults);
     if (config->history_s != CONFIG_UNSET)
         settings->history_s = config->history_s == 0 ? 1 : config->history_s;
+    settings->retry_count =
+        config->retry_count == 0 ? CENTRAL_NO_RETRY
+                                 : or_else(config->retry_count, 0);
+    settings->retry_base_s = or_else(config->retry_base_s, 0);
+    settings->retry_max_s = or_else(config->retry_max_s, 0);
     settings->events_s = or_else(config->events_s, 0);
     settings->files_per_session = or_else(config->files_per_session, 0);
     settings->hides_failed_files = is_no(config->file_errors);

@@ -37,7 +37,7 @@ static const char *unsupported_value(const struct order_row *row,
             return NULL;
         break;
     case ORDER_KIND_NUMBER:
-        /* 0 asks for nothing in every row: no age, no capacity, no retry. */
+        /* 0 asks for nothing in every row: no age, no capacity. */
         if (row->support != ORDER_DEFAULT_ONLY ||
             *(const int64_t *)place == row->otherwise ||
             *(const int64_t *)place == 0)

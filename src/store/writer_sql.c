@@ -5,20 +5,26 @@
 #include "store/schema.h"
 #include "store/writer.h"
 
+#define JOB_IS_OVER                                            \
+    " AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.uuid = s.job_uuid" \
+    " AND j.ended_us IS NULL)"
+
 static const char *const texts[WRITER_SQL_COUNT] = {
     [WRITER_REMOVE_SUBSCRIPTION] = "DELETE FROM subscriptions WHERE uuid = ?1",
     [WRITER_REMOVE_USER] = "DELETE FROM users WHERE name = ?1",
     [WRITER_SET_CURSOR] =
         "UPDATE subscriptions SET cursor = ?2 WHERE uuid = ?1",
-    /* In all purges ?1 is the time and ?2 the most rows. */
+    /* In all purges ?1 is the time and ?2 the most rows.  What a job has
+     * behind it stays while the job goes on: it may wait for longer. */
     [WRITER_PURGE_FILES] =
         "DELETE FROM files WHERE (session_uuid, local_id) IN ("
         "SELECT f.session_uuid, f.local_id FROM sessions s"
         " CROSS JOIN files f ON f.session_uuid = s.uuid"
-        " WHERE s.end_us < ?1 LIMIT ?2)",
+        " WHERE s.end_us < ?1" JOB_IS_OVER " LIMIT ?2)",
     [WRITER_PURGE_SESSIONS] =
         "DELETE FROM sessions WHERE id IN ("
-        "SELECT s.id FROM sessions s WHERE s.end_us < ?1 AND NOT EXISTS ("
+        "SELECT s.id FROM sessions s WHERE s.end_us < ?1" JOB_IS_OVER
+        " AND NOT EXISTS ("
         "SELECT 1 FROM files f WHERE f.session_uuid = s.uuid) LIMIT ?2)",
     [WRITER_PURGE_JOBS] =
         "DELETE FROM jobs WHERE id IN ("

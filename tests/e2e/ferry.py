@@ -122,10 +122,14 @@ class Node:
 
 def order(node, operation="Push", sources=("/in",), destination="/out",
           user="lab", password=PASSWORD, extra="", rate=1000000,
-          policy="Fixed", file_parameters="", port=None):
+          policy="Fixed", file_parameters="", port=None, address="127.0.0.1",
+          retries=0, retry_s=1):
     """An Order to or from `node`, as a client would write it."""
     escape = lambda text: (text.replace("&", "&amp;").replace("<", "&lt;"))
     paths = lambda names: "".join(f"<Path>{escape(n)}</Path>" for n in names)
+    if "<RetryParameters>" not in extra:
+        extra += (f"<RetryParameters><Count>{retries}</Count><BaseInterval>"
+                  f"{retry_s}</BaseInterval></RetryParameters>")
     here, there = (sources, [destination])
     if operation == "Pull":
         here, there = there, here
@@ -136,7 +140,7 @@ def order(node, operation="Push", sources=("/in",), destination="/out",
   <Operation>{operation}</Operation>
   <RemoteLocation>
     <System>
-      <Address>127.0.0.1</Address>
+      <Address>{address}</Address>
       <Port>{port or node.port}</Port>
       <UserName>{user}</UserName>
       <Password>{escape(password)}</Password>
@@ -260,6 +264,20 @@ def session_of(node, job_id):
     answer = node.client().GetSessionInfo(SessionFilter={"JobId": [job_id]})
     assert answer.ResultCount == 1, answer
     return answer.SessionInfo[0]
+
+
+def sessions_of(node, job_id):
+    """All sessions of a job, the newest first."""
+    return node.client().GetSessionInfo(
+        SessionFilter={"JobId": [job_id]}).SessionInfo
+
+
+def wait_job(node, job_id, seconds=60):
+    """Waits until a job is over and returns its sessions, newest first."""
+    jobs = node.client("IScpTransferNET-200604")
+    wait_until(f"the end of job {job_id}",
+               lambda: job_id not in (jobs.ListJobs() or []), seconds)
+    return sessions_of(node, job_id)
 
 
 def wait_end(node, job_id, seconds=60):

@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from ferry import (PASSWORD, READY, order, session_of, submit,
-                   subscribe, wait_end, wait_until)
+                   subscribe, wait_end, wait_job, wait_until)
 
 HERE = pathlib.Path(__file__).parent
 ALL = HERE / "all_settings.conf"
@@ -754,3 +754,22 @@ def test_what_can_change_does_and_the_rest_is_told(configured, tmp_path):
     node.process.send_signal(signal.SIGHUP)
     wait_until("the refusal", lambda: "config.kept" in node.log())
     assert run(node, bare_order(node)).TargetRate == 2222
+
+
+def test_retries_of_orders_that_do_not_say_it(configured):
+    node = configured("a", {"ferry/retry_count": 2, "ferry/retry_base_sec": 1,
+                            "ferry/retry_max_sec": 1})
+    (node.docroot / "in").write_bytes(b"x")
+    plain = re.sub("<RetryParameters>.*</RetryParameters>", "",
+                   order(node, port=1))
+    job = submit(node, plain)
+    shown = node.client("IScpTransferNET-200604").QueryJob(
+        JobID=job).Order.RetryParameters
+    assert (shown.Count, shown.BaseInterval, shown.MaximumInterval) == (2, 1, 1)
+    sessions = wait_job(node, job)
+    assert [s.Status for s in sessions] == ["error", "willretry", "willretry"]
+    node.stop()
+    conf(node.conf, {"ferry/retry_count": 0})
+    node.start()
+    only, = wait_job(node, submit(node, plain))
+    assert (only.Status, only.JobMaxRetries) == ("error", 0)

@@ -58,7 +58,7 @@ def test_acknowledged_jobs_are_there_after_a_kill(pair):
             "completed", "orphaned", "error")
 
 
-def test_a_running_transfer_is_orphaned_and_subscribers_learn_it(
+def test_a_transfer_without_retries_is_orphaned_and_subscribers_learn_it(
         pair, observe):
     here, there = pair
     (here.docroot / "in").write_bytes(bytes(20 << 20))

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -222,6 +223,40 @@ struct reply harness_call(const char *content)
 
 const char *harness_order(uint16_t port)
 {
+    return harness_order_retry(port, 0, 10);
+}
+
+static int bound_socket(uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+uint16_t harness_free_port(void)
+{
+    uint16_t port;
+
+    close(bound_socket(&port));
+    return port;
+}
+
+int harness_silent_peer(uint16_t *port)
+{
+    int fd = bound_socket(port);
+
+    cr_assert_eq(listen(fd, 5), 0);
+    return fd;
+}
+
+const char *harness_order_retry(uint16_t port, uint32_t count, uint32_t base_s)
+{
     static char order[1024];
 
     snprintf(order, sizeof order,
@@ -233,9 +268,10 @@ const char *harness_order(uint16_t port)
              "<Files><Path>/in</Path></Files></RemoteLocation>"
              "<LocalLocation><Files><Path>source</Path></Files>"
              "</LocalLocation>"
-             "<RetryParameters><Count>0</Count></RetryParameters>"
+             "<RetryParameters><Count>%u</Count>"
+             "<BaseInterval>%u</BaseInterval></RetryParameters>"
              "<PrivateData><Key>mine</Key></PrivateData></Order>",
-             port);
+             port, count, base_s);
     return order;
 }
 
@@ -278,6 +314,23 @@ const char *harness_element(const char *body, const char *name, uint32_t n)
     const char *end = strchr(at, '<');
     snprintf(value, sizeof value, "%.*s", (int)(end - at), at);
     return value;
+}
+
+static bool all_durable(void *user)
+{
+    (void)user;
+    return harness.central->changes.first == NULL;
+}
+
+void harness_store(const struct store_job *job,
+                   const struct store_session *session)
+{
+    struct change *change = change_begin(&harness.central->changes);
+
+    change_put_job(change, job);
+    change_put_session(change, session);
+    change_commit(change, CHANGE_MUST, NULL, NULL);
+    harness_run_until(all_durable, NULL);
 }
 
 /* ---- events ---- */

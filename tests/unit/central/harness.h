@@ -44,10 +44,22 @@ struct reply harness_call(const char *content);
 /* An order that pushes "source" to "/in" at this port of 127.0.0.1, as the
  * user ann with her password. */
 const char *harness_order(uint16_t port);
+/* The same with `count` retries, the first after `base_s`. */
+const char *harness_order_retry(uint16_t port, uint32_t count,
+                                uint32_t base_s);
+/* A port that was free a moment ago: nobody listens there. */
+uint16_t harness_free_port(void);
+/* Listens, accepts and says nothing: a session with it keeps connecting. */
+int harness_silent_peer(uint16_t *port);
 /* Makes the user ann, whose docroot is "remote". */
 void harness_add_user(void);
 /* Submits and returns the id of the job. */
 const char *harness_submit(const char *order);
+
+/* Stores a job and its session behind the service's back, as if the process
+ * had been killed in these states. */
+void harness_store(const struct store_job *job,
+                   const struct store_session *session);
 
 /* The text between <name> or <ns1:name> and its end tag, the n-th from 0;
  * NULL if there is none.  Valid until the next call. */

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,20 +23,6 @@ static void tear_down(void)
 
 TestSuite(central, .init = set_up, .fini = tear_down);
 
-/* A port that was free a moment ago: nobody listens there. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 static struct reply session_of_job(const char *job_id)
 {
     char content[512];
@@ -55,7 +40,7 @@ static struct reply session_of_job(const char *job_id)
 
 Test(central, a_job_that_nobody_answers_fails_with_its_events_in_order)
 {
-    harness_submit(harness_order(free_port()));
+    harness_submit(harness_order(harness_free_port()));
     harness_wait_events(6);
 
     cr_assert_str_eq(harness_topics(), FAILED_TOPICS);
@@ -64,7 +49,7 @@ Test(central, a_job_that_nobody_answers_fails_with_its_events_in_order)
 Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
 {
     char id[64];
-    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(harness_free_port())));
 
     struct reply reply = session_of_job(id);
     cr_assert_eq(reply.status, 200);
@@ -92,7 +77,7 @@ Test(central, a_session_is_found_by_its_job_as_soon_as_submit_answers)
 Test(central, a_failed_session_says_why)
 {
     char id[64];
-    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(harness_free_port())));
     harness_wait_events(6);
 
     struct reply reply = session_of_job(id);
@@ -108,7 +93,7 @@ Test(central, a_job_is_described_without_its_password_while_it_runs_and_after)
 
     snprintf(content, sizeof content,
              "<isc:QueryJobRequest><JobID>%s</JobID></isc:QueryJobRequest>",
-             harness_submit(harness_order(free_port())));
+             harness_submit(harness_order(harness_free_port())));
     for (uint32_t i = 0; i < 2; i++) {
         struct reply reply = harness_call(content);
         cr_assert_eq(reply.status, 200, "%s", reply.body);
@@ -124,7 +109,7 @@ Test(central, active_jobs_are_listed_until_they_are_over)
 {
     const char *list = "<isc:ListJobsRequest/>";
     char id[64];
-    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(harness_free_port())));
 
     struct reply reply = harness_call(list);
     cr_assert_str_eq(harness_element(reply.body, "JobID", 0), id);
@@ -224,21 +209,6 @@ static struct reply cancel_job(const char *id)
     return harness_call(content);
 }
 
-/* A peer that accepts and says nothing keeps a session connecting. */
-static int silent_peer(uint16_t *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-    cr_assert_eq(listen(fd, 5), 0);
-    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
 Test(central, a_job_beyond_the_limit_waits_until_one_ends)
 {
     uint16_t port;
@@ -246,7 +216,7 @@ Test(central, a_job_beyond_the_limit_waits_until_one_ends)
     char second[64];
     harness_close();
     harness_open(1);
-    int fd = silent_peer(&port);
+    int fd = harness_silent_peer(&port);
 
     snprintf(first, sizeof first, "%s", harness_submit(harness_order(port)));
     snprintf(second, sizeof second, "%s", harness_submit(harness_order(port)));
@@ -273,7 +243,7 @@ Test(central, a_queued_job_is_cancelled_before_the_answer)
     char second[64];
     harness_close();
     harness_open(1);
-    int fd = silent_peer(&port);
+    int fd = harness_silent_peer(&port);
     harness_submit(harness_order(port));
     snprintf(second, sizeof second, "%s", harness_submit(harness_order(port)));
 
@@ -289,7 +259,7 @@ Test(central, a_session_is_cancelled_by_its_own_id)
 {
     uint16_t port;
     char content[256];
-    int fd = silent_peer(&port);
+    int fd = harness_silent_peer(&port);
     char job[64];
     snprintf(job, sizeof job, "%s", harness_submit(harness_order(port)));
 
@@ -308,7 +278,7 @@ Test(central, a_session_is_cancelled_by_its_own_id)
 Test(central, history_is_there_after_a_restart)
 {
     char id[64];
-    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(harness_free_port())));
     harness_wait_events(6);
     harness_close();
     harness_open(0);
@@ -322,7 +292,7 @@ Test(central, what_ran_when_it_stopped_has_ended_with_its_events)
 {
     uint16_t port;
     char id[64];
-    int fd = silent_peer(&port);
+    int fd = harness_silent_peer(&port);
     snprintf(id, sizeof id, "%s", harness_submit(harness_order(port)));
     harness_wait_events(2);
     harness_close();
@@ -341,7 +311,7 @@ Test(central, what_was_queued_when_it_went_down_waits_on_and_starts)
     char id[64];
     harness_close();
     harness_open(1);
-    int fd = silent_peer(&port);
+    int fd = harness_silent_peer(&port);
     harness_submit(harness_order(port));
     snprintf(id, sizeof id, "%s", harness_submit(harness_order(port)));
     harness_wait_events(2);
@@ -355,16 +325,11 @@ Test(central, what_was_queued_when_it_went_down_waits_on_and_starts)
     close(fd);
 }
 
-/* As if the process had been killed: stored as running, and nothing more. */
-static bool all_durable(void *user)
+Test(central, what_ran_when_it_was_killed_is_orphaned_from_the_first_moment)
 {
-    (void)user;
-    return harness.central->changes.first == NULL;
-}
+    struct uuid job_uuid = uuid_new();
+    char id[UUID_TEXT_BYTES + 1];
 
-static void store_running_session(struct uuid job_uuid)
-{
-    struct change *change = change_begin(&harness.central->changes);
     struct store_job job = {
         .uuid = job_uuid,
         .state = STORE_JOB_RUNNING,
@@ -379,19 +344,7 @@ static void store_running_session(struct uuid job_uuid)
         .state = STORE_SESSION_RUNNING,
         .start_us = 1,
     };
-
-    change_put_job(change, &job);
-    change_put_session(change, &session);
-    change_commit(change, CHANGE_MUST, NULL, NULL);
-    harness_run_until(all_durable, NULL);
-}
-
-Test(central, what_ran_when_it_was_killed_is_orphaned_from_the_first_moment)
-{
-    struct uuid job_uuid = uuid_new();
-    char id[UUID_TEXT_BYTES + 1];
-
-    store_running_session(job_uuid);
+    harness_store(&job, &session);
     harness_close();
     harness_open(0);
 
@@ -428,7 +381,7 @@ Test(central, an_event_is_a_whole_notification_for_nobody_yet)
     bool done = false;
     char session[64];
     char id[64];
-    snprintf(id, sizeof id, "%s", harness_submit(harness_order(free_port())));
+    snprintf(id, sizeof id, "%s", harness_submit(harness_order(harness_free_port())));
     snprintf(session, sizeof session, "%s",
              harness_element(session_of_job(id).body, "UUID", 0));
     harness_wait_events(6);

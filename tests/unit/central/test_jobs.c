@@ -22,19 +22,88 @@ static struct job *add(void)
     struct job *job = jobs_add(&jobs, uuid_new(), NULL, 1);
 
     job->visible = true;
+    jobs_make_ready(&jobs, job);
     return job;
 }
 
-Test(jobs, the_oldest_visible_one_starts_first)
+Test(jobs, what_is_ready_for_the_longest_time_starts_first)
 {
-    struct job *hidden = add();
+    jobs_add(&jobs, uuid_new(), NULL, 1); /* not durable yet: not ready */
     struct job *first = add();
     struct job *second = add();
-    hidden->visible = false;
 
     cr_assert_eq(jobs_next(&jobs), first);
     job_move(&jobs, first, STORE_JOB_CONNECTING);
     cr_assert_eq(jobs_next(&jobs), second);
+    job_move(&jobs, second, STORE_JOB_CANCELLED);
+    cr_assert_null(jobs_next(&jobs));
+}
+
+Test(jobs, one_that_waits_to_retry_gives_its_place_and_queues_again)
+{
+    struct job *job = add();
+    struct job *others[] = {add(), add()};
+    jobs.running_max = 1;
+
+    job_move(&jobs, job, STORE_JOB_CONNECTING);
+    job_move(&jobs, job, STORE_JOB_WAITING);
+    cr_assert_eq(jobs.running_count, 0);
+    cr_assert_eq(jobs_next(&jobs), others[0]);
+    jobs_make_ready(&jobs, job);
+    job_move(&jobs, others[0], STORE_JOB_CONNECTING);
+    cr_assert_null(jobs_next(&jobs));
+    job_move(&jobs, others[0], STORE_JOB_COMPLETED);
+    cr_assert_eq(jobs_next(&jobs), others[1], "its turn comes after theirs");
+    job_move(&jobs, others[1], STORE_JOB_CANCELLED);
+    cr_assert_eq(jobs_next(&jobs), job);
+}
+
+Test(jobs, one_leaves_the_middle_of_those_that_are_ready)
+{
+    struct job *all[] = {add(), add(), add()};
+
+    job_move(&jobs, all[1], STORE_JOB_CANCELLED);
+    job_move(&jobs, all[0], STORE_JOB_CONNECTING);
+    cr_assert_eq(jobs_next(&jobs), all[2]);
+    jobs_remove(&jobs, all[2]);
+    cr_assert_null(jobs_next(&jobs));
+    cr_assert_null(jobs.ready_last);
+}
+
+Test(jobs, one_that_runs_cannot_be_made_ready, .signal = SIGABRT)
+{
+    struct job *job = add();
+
+    job_move(&jobs, job, STORE_JOB_CONNECTING);
+    jobs_make_ready(&jobs, job);
+}
+
+Test(jobs, the_wait_doubles_from_the_base_to_the_maximum)
+{
+    static const struct {
+        int64_t base_s, max_s;
+        uint32_t retry_count;
+        int64_t wait_s;
+    } cases[] = {
+        {10, 300, 0, 10},
+        {10, 300, 1, 20},
+        {10, 300, 4, 160},
+        {10, 300, 5, 300},
+        {10, 300, 254, 300},
+        {1, 1, 0, 1},
+        {400, 300, 0, 300},
+        {0, 300, 200, 0},
+        {10, 0, 3, 0},
+        {UINT32_MAX, UINT32_MAX, 254, UINT32_MAX},
+        {1, UINT32_MAX, 254, UINT32_MAX},
+    };
+
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct job_work work = {.order = {.retry_base_s = cases[i].base_s,
+                                          .retry_max_s = cases[i].max_s}};
+        struct job job = {.work = &work, .retry_count = cases[i].retry_count};
+        cr_expect_eq(job_retry_wait_s(&job), cases[i].wait_s, "case %u", i);
+    }
 }
 
 Test(jobs, no_more_run_than_the_limit)
@@ -106,6 +175,7 @@ Test(jobs, a_restored_one_is_as_it_was)
         .session_uuid = uuid_new(),
         .created_us = 5,
         .started = true,
+        .retry_count = 2,
     };
     struct job *job = jobs_restore(&jobs, &row);
     struct store_job again = job_row(job);
@@ -114,6 +184,9 @@ Test(jobs, a_restored_one_is_as_it_was)
     cr_assert(job->visible && job->started);
     cr_assert(uuid_equal(again.session_uuid, row.session_uuid));
     cr_assert_eq(again.state, STORE_JOB_RUNNING);
+    cr_assert_eq(again.retry_count, 2);
+    cr_assert_eq(again.session_count, 3);
+    cr_assert_eq(again.retry_at_us, 0);
     row.uuid = uuid_new();
     row.state = STORE_JOB_FAILED;
     jobs_restore(&jobs, &row);

@@ -157,9 +157,9 @@ static const struct case_of_fault faults[] = {
                   "</TargetRateAsPercent></RateParameters>")),
      "JobSubmissionErrorFaultType", "TargetRateAsPercent"},
     {SUBMIT("Aspera.IScpTransfer",
-            ORDER("<FileParameters><FileChecksum>md5</FileChecksum>"
-                  "</FileParameters>")),
-     "JobSubmissionErrorFaultType", "FileChecksum"},
+            ORDER("<LinkParameters><LocalCapacity>5</LocalCapacity>"
+                  "</LinkParameters>")),
+     "JobSubmissionErrorFaultType", "LocalCapacity"},
     {SUBMIT("Aspera.IScpTransfer",
             ORDER("<RemoteLocation><Authentication><KeyPath>/no/such/key"
                   "</KeyPath></Authentication></RemoteLocation>")),

@@ -72,6 +72,20 @@ Test(config, seconds_become_milliseconds)
     config_free(&config);
 }
 
+Test(config, no_retries_are_not_the_usual_ones)
+{
+    read_text("<C><ferry><retry_count>0</retry_count></ferry></C>");
+    cr_expect_eq(central.settings.retry_count, CENTRAL_NO_RETRY);
+    cr_expect_eq(central.settings.retry_base_s, 0, "the default");
+    config_free(&config);
+    read_text("<C><ferry><retry_count>255</retry_count><retry_base_sec>2"
+              "</retry_base_sec><retry_max_sec>9</retry_max_sec></ferry></C>");
+    cr_expect_eq(central.settings.retry_count, 255);
+    cr_expect_eq(central.settings.retry_base_s, 2);
+    cr_expect_eq(central.settings.retry_max_s, 9);
+    config_free(&config);
+}
+
 Test(config, ages_may_have_no_end)
 {
     read_text("<C><central_server><persistent_store_max_age>Unlimited"

@@ -100,6 +100,30 @@ Test(purge, a_job_stays_while_it_has_a_session)
     cr_expect_eq(fixture_purge(&fixture, &purge), 2);
 }
 
+/* A session that will be retried has ended long before its job. */
+Test(purge, a_session_and_its_files_stay_while_their_job_goes_on)
+{
+    struct store_batch *batch = store_batch_new();
+    struct store_job job = job_of(1);
+    struct store_session session = session_of(1, 1);
+    struct store_file file = file_of(1, 1);
+    struct store_purge purge = {.history_before_us = 30};
+
+    job.ended_us = 0;
+    session.end_us = 10;
+    store_batch_put_job(batch, &job);
+    store_batch_put_session(batch, &session);
+    store_batch_put_file(batch, &file);
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+    cr_expect_eq(fixture_purge(&fixture, &purge), 0);
+
+    batch = store_batch_new();
+    job.ended_us = 20;
+    store_batch_put_job(batch, &job);
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+    cr_expect_eq(fixture_purge(&fixture, &purge), 3);
+}
+
 Test(purge, a_purge_is_bounded_and_says_that_there_is_more)
 {
     struct store_batch *batch = store_batch_new();
