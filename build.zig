@@ -215,7 +215,7 @@ fn addPropertyTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) 
     const exe = c.addExecutable(b, "prop-subscriptions", host);
     exe.root_module.addCSourceFiles(.{ .root = b.path("tests/prop"), .files = listC(b, "tests/prop"), .flags = flags });
     exe.root_module.addCSourceFiles(.{ .root = b.path("src/central"), .files = &.{
-        "callback_policy.c", "changes.c", "cursors.c", "delivery.c", "end_notice.c", "recent.c", "subscription_index.c", "subscriptions.c", "topics.c",
+        "callback_policy.c", "changes.c", "cursors.c", "delivery.c", "delivery_answer.c", "end_notice.c", "recent.c", "subscription_index.c", "subscriptions.c", "topics.c",
     }, .flags = flags });
     // The world has a clock of its own.
     for (listC(b, "src/base")) |file| if (!std.mem.eql(u8, file, "clock.c")) exe.root_module.addCSourceFile(.{ .file = b.path(b.fmt("src/base/{s}", .{file})), .flags = flags });

@@ -1,5 +1,5 @@
 /* The list of subscriptions, as its own files see it: subscriptions.c,
- * cursors.c, delivery.c, end_notice.c, subscribe.c. */
+ * cursors.c, delivery.c, delivery_answer.c, end_notice.c, subscribe.c. */
 #ifndef CENTRAL_SUBSCRIPTIONS_PRIVATE_H
 #define CENTRAL_SUBSCRIPTIONS_PRIVATE_H
 
@@ -101,7 +101,7 @@ void subscriptions_closed(struct subscriptions *subs,
 /* Looks whether a stop can end. */
 void subscriptions_check_stopped(struct subscriptions *subs);
 
-/* delivery.c: whether an observer took what it was sent: a 2xx without a Fault
+/* delivery_answer.c: whether an observer took what it was sent: a 2xx without a Fault
  * in its body.  Otherwise `reason` says why not. */
 bool delivery_succeeded(struct subscriptions *subs,
                         const struct http_call_result *result, char *reason,
