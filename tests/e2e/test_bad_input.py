@@ -221,7 +221,7 @@ def test_unknown_ids_are_typed_faults(make_node):
 @pytest.mark.parametrize("arguments, words", [
     (["--docroot", "/no/such/folder"], "docroot"),
     (["--soap", "somewhere"], "--soap"),
-    (["--config", "x"], "--config"),
+    (["--config", "/no/such.conf"], "/no/such.conf"),
 ])
 def test_a_bad_configuration_ends_with_78(binary, tmp_path, arguments, words):
     import subprocess
