@@ -55,6 +55,7 @@ pub fn build(b: *std.Build) void {
     tests.dependOn(addPythonTests(b, ferry, "test:contract", "tests/contract", &.{}, "Send what the clients of the original send, check every byte of the answers"));
     tests.dependOn(addPythonTests(b, ferry, "test:attacks", "tests/security", &.{}, "Attack HTTP and XML of the running server, the quick ones"));
     _ = addPythonTests(b, ferry, "test:security", "tests/security", &.{"--slow"}, "Attack HTTP and XML of the running server, the slow ones too");
+    tests.dependOn(addPythonTests(b, ferry, "test:protocol", "tests/protocol", &.{}, "Fetch files with a second receiver, written from docs/protocol.md"));
     addClients(b, ferry);
     tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", &.{}, "Run the binary against real SOAP clients; -- -k crash"));
 }

@@ -5,6 +5,7 @@ The far node listens at 127.0.0.2; the proxy takes the same port numbers at
 through here as well.
 """
 
+import heapq
 import selectors
 import socket
 import threading
@@ -18,6 +19,13 @@ class Proxy:
     def __init__(self):
         self.tcp_blocked = self.udp_blocked = False
         self.bytes_there = self.bytes_back = 0  # of UDP payload
+        # What becomes of a datagram: the seconds after which copies of it go
+        # on, () for none.  `there` says whether it is for the far node.
+        self.fate = lambda data, there: (0,)
+        self.delayed = []  # (when, order, socket, data, address or None)
+        self.order = 0
+        self.rebind_asked = threading.Event()
+        self.far_source = None
         self.selector = selectors.DefaultSelector()
         self.streams = {}  # socket: the one that it is joined to
         self.near_of = {}  # UDP socket to the far node: address of the client
@@ -46,8 +54,11 @@ class Proxy:
 
     def _run(self):
         while not self.stopping:
-            for key, _ in self.selector.select(0.02):
+            for key, _ in self.selector.select(self._send_delayed()):
                 key.data(key.fileobj)
+            if self.rebind_asked.is_set():
+                self._rebind()
+                self.rebind_asked.clear()
             if self.cut_asked.is_set():
                 for stream in list(self.streams):
                     self._drop(stream)
@@ -97,31 +108,71 @@ class Proxy:
             except OSError:
                 return
 
+    def _open_far(self, client):
+        far = self.far_of[client] = self._udp_socket()
+        if self.far_source is not None:
+            far.bind((self.far_source, 0))
+        far.connect(self.far)
+        self.near_of[far] = client
+        self._watch(far, self._from_far)
+        return far
+
     def _from_client(self, udp):
         for data, client in self._datagrams(udp):
-            far = self.far_of.get(client)
-            if far is None:
-                far = self.far_of[client] = self._udp_socket()
-                far.connect(self.far)
-                self.near_of[far] = client
-                self._watch(far, self._from_far)
+            far = self.far_of.get(client) or self._open_far(client)
             if self.udp_blocked:
                 continue
             self.bytes_there += len(data)
-            try:
-                far.send(data)
-            except OSError:
-                pass
+            self._send(far, data, None, self.fate(data, True))
 
     def _from_far(self, far):
         for data, _ in self._datagrams(far):
-            if self.udp_blocked:
+            if self.udp_blocked or far not in self.near_of:
                 continue
             self.bytes_back += len(data)
+            self._send(self.udp, data, self.near_of[far],
+                       self.fate(data, False))
+
+    def _send(self, sock, data, address, delays):
+        for delay in delays:
+            if delay > 0:
+                self.order += 1
+                heapq.heappush(self.delayed, (time.monotonic() + delay,
+                                              self.order, sock, data, address))
+                continue
             try:
-                self.udp.sendto(data, self.near_of[far])
+                if address is None:
+                    sock.send(data)
+                else:
+                    sock.sendto(data, address)
             except OSError:
                 pass
+
+    def _send_delayed(self):
+        """Sends what is due; returns the seconds until more is, at most 20 ms.
+        """
+        now = time.monotonic()
+        while self.delayed and self.delayed[0][0] <= now:
+            _, _, sock, data, address = heapq.heappop(self.delayed)
+            self._send(sock, data, address, (0,))
+        return min(0.02, self.delayed[0][0] - now) if self.delayed else 0.02
+
+    def _rebind(self):
+        """Each client is another port, or address, to the far node now, and
+        what comes to the old ones is lost."""
+        for client, far in list(self.far_of.items()):
+            self.selector.unregister(far)
+            del self.near_of[far]
+            far.close()
+            self._open_far(client)
+
+    def rebind(self, source=None):
+        """What an address translator does when it forgets; `source` is an
+        address of this host for what goes to the far node from now on."""
+        self.far_source = source
+        self.rebind_asked.set()
+        while self.rebind_asked.is_set():
+            time.sleep(0.005)
 
     def cut(self):
         """Closes every TCP connection that there is, as a reset would."""
