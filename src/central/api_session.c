@@ -77,7 +77,11 @@ static struct session *find_running(struct api_call *call,
     if (session == NULL)
         return NULL;
     if (session->transfer == NULL) {
-        api_fault_client(call, "SessionID: this session does not run");
+        api_fault_client(call, "SessionID: expected a session that runs; this "
+                               "one %s",
+                         session->shown->row.state == STORE_SESSION_WAITING
+                             ? "waits for its turn"
+                             : "has ended");
         return NULL;
     }
     transfer_stats(session->transfer, &stats);
@@ -89,19 +93,22 @@ static struct session *find_running(struct api_call *call,
 static bool read_policy(struct api_call *call, struct text word,
                         enum transfer_policy *policy)
 {
-    if (text_is_nocase(word, "Fixed")) {
-        *policy = TRANSFER_FIXED;
-        return true;
+    static const struct {
+        const char *word;
+        enum transfer_policy policy;
+    } words[] = {
+        {"Fixed", TRANSFER_FIXED}, {"High", TRANSFER_HIGH},
+        {"Fair", TRANSFER_FAIR},   {"Low", TRANSFER_LOW},
+        {"Trickle", TRANSFER_LOW}, /* its old name */
+    };
+
+    for (uint32_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (text_is_nocase(word, words[i].word)) {
+            *policy = words[i].policy;
+            return true;
+        }
     }
-    if (text_is_nocase(word, "Fair")) {
-        *policy = TRANSFER_FAIR;
-        return true;
-    }
-    if (text_is_nocase(word, "High") || text_is_nocase(word, "Low") ||
-        text_is_nocase(word, "Trickle"))
-        api_fault_not_built(call, "the Policy High or Low");
-    else
-        api_fault_client(call, "Policy: expected Fixed, High, Fair or Low");
+    api_fault_client(call, "Policy: expected Fixed, High, Fair or Low");
     return false;
 }
 

@@ -164,6 +164,15 @@ static struct reply set_rate(const char *operation, const char *child)
     return harness_call(content);
 }
 
+static void expect_policy(const char *word, const char *shown)
+{
+    char child[64];
+
+    snprintf(child, sizeof child, "<Policy>%s</Policy>", word);
+    cr_assert_eq(set_rate("SetPolicy", child).status, 200, "%s", word);
+    expect(harness_call(ALL_SESSIONS), "RatePolicy", shown);
+}
+
 Test(remote, a_session_is_paused_resumed_and_slowed_with_a_status_each)
 {
     enum store_session_state paused = STORE_SESSION_PAUSED;
@@ -185,7 +194,12 @@ Test(remote, a_session_is_paused_resumed_and_slowed_with_a_status_each)
 
     cr_assert_eq(set_rate("SetPolicy", "<Policy>fair</Policy>").status, 200);
     expect(harness_call(ALL_SESSIONS), "RatePolicy", "fair");
-    cr_assert_eq(set_rate("SetPolicy", "<Policy>low</Policy>").status, 500);
+    expect_policy("Trickle", "low");
+    expect_policy("High", "high");
+    expect_policy("FIXED", "fixed");
+    expect_policy("Low", "low");
+    cr_assert_eq(set_rate("SetPolicy", "<Policy>Fast</Policy>").status, 500);
+    expect(harness_call(ALL_SESSIONS), "RatePolicy", "low");
     cr_assert_eq(
         set_rate("SetBandwidthCap", "<BandwidthCap>70</BandwidthCap>").status,
         200);
