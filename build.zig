@@ -317,7 +317,7 @@ fn addFolder(b: *std.Build, exe: *std.Build.Step.Compile, folder: []const u8) vo
     });
 }
 
-/// The names of the .c files of a folder, sorted.
+/// The names of the .c files of a folder, in order.
 fn listC(b: *std.Build, folder: []const u8) []const []const u8 {
     return list(b, folder, ".c");
 }

@@ -164,6 +164,7 @@ const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,
         source->wanted = index;
         return NULL;
     }
+    block->used = ++source->uses;
     uint32_t left = block->have_bytes - offset;
     *have_bytes = left < want_bytes ? left : want_bytes;
     uint64_t end = place + *have_bytes;
@@ -273,18 +274,22 @@ static void pin_batches(struct source *source, struct source_block *block)
     }
 }
 
-/* Makes room by the oldest block that is not at work, so long as it is below
- * `index`. */
-static bool evict_below(struct source *source, uint64_t index)
+/* Makes room by the block that was asked for least lately: what is on its way
+ * since long, and was not lost.  Returns false while all are at work. */
+static bool evict_one(struct source *source)
 {
-    for (uint64_t i = source->lowest; i < index; i++) {
-        struct source_block *block = find_block(source, i);
-        if (block != NULL && block->state == SOURCE_READY) {
-            free_block(source, block);
-            return true;
-        }
+    struct source_block *oldest = NULL;
+
+    for (uint32_t i = 0; i < SOURCE_RING; i++) {
+        struct source_block *block = &source->blocks[i];
+        if (block->state == SOURCE_READY &&
+            (oldest == NULL || block->used < oldest->used))
+            oldest = block;
     }
-    return false;
+    if (oldest == NULL)
+        return false;
+    free_block(source, oldest);
+    return true;
 }
 
 /* Starts to read the block, or more of it.  Returns false when nothing more
@@ -310,13 +315,14 @@ static bool load_block(struct source *source, uint64_t index)
 
     if (block->state == SOURCE_FREE) {
         if (source->block_count == LIMIT_BLOCKS_A_SESSION &&
-            !evict_below(source, index))
+            !evict_one(source))
             return false;
         uint8_t *data = block_take(source->pool);
         if (data == NULL)
             return false;
         *block = (struct source_block){
             .source = source, .index = index, .data = data};
+        block->used = ++source->uses;
         source->block_count++;
         if (index < source->lowest)
             source->lowest = index;

@@ -11,8 +11,8 @@
  *                  \--> HELD --/
  *
  * A block is read some time before the sender gets there, and kept until it is
- * delivered; where more is on its way than a session may hold, the oldest
- * blocks go, and a repeat reads one again.
+ * delivered; where more is on its way than a session may hold, those go that
+ * were not asked for since longest, and a repeat reads one again.
  *
  * A block in which a file failed is held back: what lies behind the failure
  * must not reach the receiver before it knows, or it might take the zeros for
@@ -53,6 +53,7 @@ struct source_block {
     struct source *source;
     enum source_block_state state;
     uint64_t index;      /* of the block in the data space */
+    uint64_t used;       /* when it was loaded or asked for: source.uses then */
     uint8_t *data;       /* owned by the pool */
     uint32_t have_bytes; /* may be sent; stays so while more is loaded */
     uint32_t goal_bytes; /* what the job at work reads up to */
@@ -96,6 +97,7 @@ struct source {
     uint64_t new_bytes; /* of data, asked for the first time */
     uint64_t wanted;    /* block asked for in vain; UINT64_MAX = none */
     uint64_t lowest;    /* no block below this one is in memory */
+    uint64_t uses;      /* loads, and calls of source_data() */
     uint32_t block_count;
     uint32_t held_count; /* blocks */
     uint32_t busy_count; /* jobs */

@@ -64,9 +64,9 @@ def main(ferry, wan, *cells):
             [wan, "--rate", path, "--rtt", rtt, "--loss", loss, "--queue",
              "100", "--name", f"ferry{os.getpid() % 10000}", "--for", "300",
              "--", sys.executable, __file__, "--inside", ferry, cell],
-            stderr=subprocess.DEVNULL)
+            stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
-            print(done.stderr.strip().splitlines()[0:3], flush=True)
+            print(" ".join(done.stderr.strip().splitlines()[-3:]), flush=True)
         worst = max(worst, done.returncode)
     return worst
 
