@@ -42,6 +42,24 @@ static struct store_texts as_given(const struct text *values, uint32_t count)
     return (struct store_texts){values, count};
 }
 
+/* Paths are stored as they are below the docroot, which is the root: /a and a
+ * are the same. */
+static bool read_paths(const struct text *values, uint32_t count,
+                       struct arena *arena, struct store_texts *texts)
+{
+    struct text *paths = arena_take(arena, (count + 1) * sizeof *paths);
+
+    if (paths == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        paths[i] = values[i];
+        while (text_starts_with(paths[i], "/"))
+            paths[i] = text_from(paths[i].data + 1, paths[i].size_bytes - 1);
+    }
+    *texts = (struct store_texts){paths, count};
+    return true;
+}
+
 /* 0 means open to the store, and no row is from before 1970. */
 static struct store_interval read_interval(bool has_min, int64_t min_us,
                                            bool has_max, int64_t max_us)
@@ -104,7 +122,6 @@ bool filter_read_files(const struct f09_file_transfer_filter *asked,
     *filter = (struct store_file_filter){
         .local_ids = ids,
         .local_id_count = asked->transfer_id_count,
-        .paths = as_given(asked->filepath, asked->filepath_count),
         .start = read_interval(
             asked->has_min_transfer_start_date, asked->min_transfer_start_date,
             asked->has_max_transfer_start_date, asked->max_transfer_start_date),
@@ -119,6 +136,8 @@ bool filter_read_files(const struct f09_file_transfer_filter *asked,
     for (uint32_t i = 0; i < asked->transfer_id_count; i++)
         ids[i] = (uint64_t)asked->transfer_id[i];
     return filter_read_sessions(&asked->session, arena, &filter->session) &&
+           read_paths(asked->filepath, asked->filepath_count, arena,
+                      &filter->paths) &&
            read_words(asked->transfer_status, asked->transfer_status_count,
                       arena, &filter->states);
 }

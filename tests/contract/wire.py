@@ -4,17 +4,15 @@
 layout of the envelope to the byte, and the schemas.
 """
 
-import pathlib
 import re
 import socket
 
 import pytest
-from ferry import NS, Node
+from answers import (NS, SCHEMAS, SOAP11, SOAP12, check_envelope,  # noqa: F401
+                     check_schema, checked)
+from ferry import Node
 from lxml import etree
 
-SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "schemas"
-SOAP11 = NS["soap"]
-SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
 TRANSFER = "/services/soap/Transfer-201210"
 SECONDS = 20
 
@@ -139,60 +137,6 @@ def works(node):
 
 
 # ---- the form of every answer ----
-
-SCHEMAS_OF = {NS[name]: etree.XMLSchema(file=str(SCHEMAS / file))
-              for name, file in (("job", "JobNET-2006-01.xsd"),
-                                 ("isc", "IScpTransferNET-200604.xsd"),
-                                 ("f06", "FASPSessionNET-200601.xsd"),
-                                 ("f09", "FASPSessionNET-2009-11.xsd"))}
-
-
-def check_schema(element):
-    SCHEMAS_OF[etree.QName(element).namespace].assertValid(
-        etree.ElementTree(element))
-
-
-OPEN = re.compile(
-    r'<\?xml version="1\.0" encoding="UTF-8"\?>\s*'
-    r'<soapenv:Envelope xmlns:soapenv="([^"]*)"(?: xmlns:ns1="([^"]*)")?>'
-    r"<soapenv:Body>(<soapenv:Fault>|<ns1:(\w+)(?:>|/>))")
-checked = {"answers": 0}
-
-
-def check_envelope(text):
-    """The layout that clients read by position, and the schemas."""
-    match = OPEN.match(text)
-    assert match, text[:400]
-    assert match[1] in (SOAP11, SOAP12)
-    fault = match[4] is None
-    end = "</soapenv:Fault>" if fault else f"</ns1:{match[4]}>"
-    assert re.search(re.escape(end) + r"</soapenv:Body></soapenv:Envelope>\s*$",
-                     text) or (not fault and f"<ns1:{match[4]}/></soapenv:Body>"
-                               in text), text[-300:]
-    root = etree.fromstring(text.encode())
-    assert len(root) == 1 and not root[0].attrib and len(root[0]) == 1
-    content = root[0][0]
-    assert text.count("xmlns") == (2 if match[2] else 1), "two declarations"
-    if not fault:
-        assert match[2] == etree.QName(content).namespace
-        check_schema(content)
-    else:
-        check_fault(content, match)
-    checked["answers"] += 1
-    return content
-
-
-def check_fault(fault, match):
-    soap12 = match[1] == SOAP12
-    names = [etree.QName(child).localname for child in fault]
-    wanted = ["Code", "Reason"] if soap12 else ["faultcode", "faultstring"]
-    assert names[:2] == wanted, names
-    assert names[2:] in ([], ["Detail" if soap12 else "detail"]), names
-    assert (len(names) == 3) == (match[2] is not None), "ns1 is the detail's"
-    if len(names) == 3:
-        assert len(fault[2]) == 1
-        check_schema(fault[2][0])
-
 
 def check_answer(answer):
     """What holds for every answer of the SOAP listener."""

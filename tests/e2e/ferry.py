@@ -12,15 +12,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import zeep
+from answers import NS  # noqa: F401
 from lxml import etree
 
-NS = {
-    "soap": "http://schemas.xmlsoap.org/soap/envelope/",
-    "job": "urn:Aspera:XML:JobNET:2006/01:Types",
-    "isc": "urn:Aspera:XML:IScpTransferNET:2006/04:Types",
-    "f06": "urn:Aspera:XML:FASPSessionNET:2006/01:Types",
-    "f09": "urn:Aspera:XML:FASPSessionNET:2009/11:Types",
-}
 PASSWORD = "sesame & 'more'"
 READY = re.compile(
     r"ready soap=(https?://\S+) transfer=(\S+):(\d+) fingerprint=(SHA256:\S{43})\n")
