@@ -172,8 +172,9 @@
 #define LIMIT_STORE_GROUP_CHANGES 16384u
 /* A batch that holds more is somebody's loop without an end. */
 #define LIMIT_STORE_BATCH_BYTES (256u << 20)
-/* Rows of one table that one purge removes: some 10 ms. */
-#define LIMIT_STORE_PURGE_ROWS 2000u
+/* Rows of one table that one purge removes: some milliseconds, for which a
+ * commit has to wait. */
+#define LIMIT_STORE_PURGE_ROWS 200u
 /* design: given up when the disk is full, so that what runs can end. */
 #define LIMIT_STORE_RESERVE_BYTES (64 << 20)
 /* Queries that wait for the reader: at 20,000/s a quarter of a second. */

@@ -213,8 +213,13 @@ void conditions_add_file_sums(struct conditions *some, struct conditions *all,
                  filter->start);
     add_interval(some, "s.files_end_max >= ?", "s.files_end_min <= ?",
                  filter->end);
-    if (filter->local_id_count > 0)
-        return; /* each is looked up */
+    if (filter->local_id_count > 0) {
+        uint64_t first = filter->local_ids[0];
+        for (uint32_t i = 1; i < filter->local_id_count; i++)
+            if (filter->local_ids[i] < first)
+                first = filter->local_ids[i];
+        conditions_add(some, "s.files_numbers_end > ?", &first, 1);
+    }
     add_interval(all, "s.files_start_min >= ?", "s.files_start_max <= ?",
                  filter->start);
     add_interval(all, "s.files_end_min >= ?", "s.files_end_max <= ?",

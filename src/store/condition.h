@@ -63,7 +63,8 @@ const char *conditions_add_file_filter(struct conditions *files,
                                        struct conditions *sessions,
                                        const struct store_file_filter *filter);
 /* What the sums of a session say (see schema.c): with `some` it has files that
- * may match, with `all` each of its files that has one of the states does. */
+ * may match, with `all` each of its files that has one of the states does, of
+ * the numbers that are asked for. */
 void conditions_add_file_sums(struct conditions *some, struct conditions *all,
                               const struct store_file_filter *filter);
 /* How many files of these states a session has, as SQL in `arena`; absent when

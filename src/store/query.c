@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "store/internal.h"
@@ -103,6 +104,37 @@ void store_query_sessions(struct store *store,
     ask(store, query);
 }
 
+static int compare_numbers(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Each once, ascending: so they can be counted without being looked up. */
+static void keep_numbers(struct query *query,
+                         const struct store_file_filter *filter)
+{
+    uint32_t count = filter->local_id_count;
+    uint32_t kept = 0;
+
+    if (count == 0 || query->of_files.result != 0)
+        return;
+    uint64_t *numbers = arena_take(&query->arena, count * sizeof *numbers);
+    if (numbers == NULL) {
+        query->of_files.result = -ENOMEM;
+        return;
+    }
+    memcpy(numbers, filter->local_ids, count * sizeof *numbers);
+    qsort(numbers, count, sizeof *numbers, compare_numbers);
+    for (uint32_t i = 0; i < count; i++)
+        if (i == 0 || numbers[i] != numbers[kept - 1])
+            numbers[kept++] = numbers[i];
+    query->numbers = numbers;
+    query->number_count = kept;
+}
+
 void store_query_files(struct store *store,
                        const struct store_file_filter *filter,
                        enum store_order order, struct store_position from,
@@ -137,7 +169,7 @@ void store_query_files(struct store *store,
         query->from =
             conditions_add_file_filter(&query->of_files, conditions, filter);
         conditions_add_file_sums(conditions, &query->all_files, filter);
-        query->looks_at = filter->local_id_count;
+        keep_numbers(query, filter);
         query->file_sum = conditions_file_sum(&query->arena, filter);
     }
     ask(store, query);

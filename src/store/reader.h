@@ -37,8 +37,8 @@ struct query {
     struct conditions all_files; /* BY_AGE: true for a session all of whose
                                     files of the states match */
     struct text file_sum;        /* BY_AGE: SQL: files of these states */
-    uint32_t looks_at;           /* BY_AGE: numbers asked for, or 0: then all
-                                    files that a filter cuts through */
+    const uint64_t *numbers;     /* BY_AGE: those asked for, ascending; or */
+    uint32_t number_count;       /* 0: all */
     struct arena arena;
 
     void *user;

@@ -1,7 +1,7 @@
 /* Files by the age of their sessions: the sessions that may have some, newest
  * first, and of each its files by number until the page is full.  What is left
  * is counted by the sums that each session has, and only where a filter cuts
- * through a session are its files looked at. */
+ * through a session, or numbers are missing in it, are its files looked at. */
 #include "store/reader.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ enum {
     SESSION_ID,
     SESSION_UUID,
     SESSION_ALL_MATCH,
-    SESSION_FILE_SUM, /* of the filter's states; with numbers, what matches */
+    SESSION_FILE_SUM, /* of the filter's states */
 };
 
 struct walk {
@@ -45,17 +45,13 @@ static int prepare_sessions(struct walk *walk)
 
     text_builder_reset(sql);
     text_add_string(sql, "SELECT s.id, s.uuid,");
-    if (query->all_files.count == 0)
-        text_add_string(sql, " 1");
-    conditions_write_behind(&query->all_files, "", sql);
-    if (query->looks_at > 0) {
-        text_add_format(sql, ", (SELECT count(*) FROM %s", query->from);
-        text_add_string(sql, " WHERE f.session_uuid = s.uuid");
-        conditions_write_behind(&query->of_files, "AND", sql);
-        text_add_string(sql, ")");
-    } else {
-        text_add_format(sql, ", %.*s", (int)sum.size_bytes, sum.data);
-    }
+    /* As many files as numbers: all of them are there, from 0. */
+    text_add_string(sql, " 1");
+    if (query->number_count > 0)
+        text_add_format(sql, " AND s.files_numbers_end = %.*s",
+                        (int)sum.size_bytes, sum.data);
+    conditions_write_behind(&query->all_files, "AND", sql);
+    text_add_format(sql, ", %.*s", (int)sum.size_bytes, sum.data);
     text_add_string(sql, " FROM sessions s");
     conditions_write(&query->conditions, sql);
     text_add_format(sql, " %s %.*s > 0 ORDER BY s.id DESC",
@@ -65,8 +61,6 @@ static int prepare_sessions(struct walk *walk)
     if (ret != 0)
         return ret;
     int code = conditions_bind_next(&query->all_files, walk->sessions, &next);
-    if (code == SQLITE_OK && query->looks_at > 0)
-        code = conditions_bind_next(&query->of_files, walk->sessions, &next);
     if (code == SQLITE_OK)
         code = conditions_bind_next(&query->conditions, walk->sessions, &next);
     return database_error(&walk->reader->database, code);
@@ -149,6 +143,17 @@ static int count_files(struct walk *walk, int64_t behind, uint64_t *count)
     return database_error(&walk->reader->database, code);
 }
 
+/* How many of the numbers asked for are in this range, both included. */
+static uint64_t count_numbers(const struct query *query, uint64_t first,
+                              uint64_t last)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < query->number_count; i++)
+        count += query->numbers[i] >= first && query->numbers[i] <= last;
+    return count;
+}
+
 /* Takes what there is room for and counts the rest of one session. */
 static int visit(struct walk *walk)
 {
@@ -165,22 +170,22 @@ static int visit(struct walk *walk)
     uint64_t count = 0;
     int ret = 0;
 
-    if (query->looks_at > 0)
-        walk->looked_at += query->looks_at;
-    else if (!all_match)
-        walk->looked_at += sum;
+    if (!all_match)
+        walk->looked_at += query->number_count > 0 ? query->number_count : sum;
     if (walk->looked_at > LIMIT_STORE_QUICK_ROWS && !query->is_long)
         return -EAGAIN;
     if (rows->count < query->limit && sum > 0)
         ret = take_files(walk, behind);
     if (ret != 0 || rows->count < query->limit)
         return ret; /* all of the session is on the page */
-    if (all_match)
-        count = sum - (rows->count - before);
+    if (rows->count > before)
+        behind = (int64_t)rows->next.local_id;
+    if (!all_match)
+        ret = count_files(walk, behind, &count);
+    else if (query->number_count > 0)
+        count = count_numbers(query, (uint64_t)(behind + 1), sum - 1);
     else
-        ret = count_files(
-            walk, rows->count > before ? (int64_t)rows->next.local_id : behind,
-            &count);
+        count = sum - (rows->count - before);
     rows->remaining += count;
     return ret;
 }

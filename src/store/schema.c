@@ -69,6 +69,25 @@ static const char file_sums[] =
     "CREATE INDEX sessions_client_address ON sessions (client_address);"
     "CREATE INDEX sessions_start_us ON sessions (start_us);";
 
+/* One above the highest number that a file of the session has.  Where it is
+ * how many files there are, all numbers below are: then a query for numbers
+ * need not look for them. */
+#define NUMBERS_OF_ALL                                                         \
+    "UPDATE sessions SET files_numbers_end = ifnull((SELECT max(local_id) + 1" \
+    " FROM files f WHERE f.session_uuid = sessions.uuid), 0)"
+static const char file_numbers[] =
+    "ALTER TABLE sessions ADD COLUMN"
+    " files_numbers_end INTEGER NOT NULL DEFAULT 0;" NUMBERS_OF_ALL ";"
+    "CREATE TRIGGER numbers_of_session AFTER INSERT ON sessions BEGIN "
+    NUMBERS_OF_ALL " WHERE id = new.id;"
+    "END;"
+    "DROP TRIGGER files_inserted;"
+    "CREATE TRIGGER files_inserted AFTER INSERT ON files BEGIN"
+    " UPDATE sessions SET" ADD("new", "+") WIDEN
+    ", files_numbers_end = max(files_numbers_end, new.local_id + 1)"
+    " WHERE uuid = new.session_uuid;"
+    "END;";
+
 const char *const schema_steps[SCHEMA_VERSION] = {
     /* 1 to 2: callers, signatures and ends of subscriptions. */
     "ALTER TABLE subscriptions ADD COLUMN caller TEXT;"
@@ -79,6 +98,8 @@ const char *const schema_steps[SCHEMA_VERSION] = {
     "ALTER TABLE subscriptions ADD COLUMN ended_us INTEGER;",
     /* 2 to 3: what queries for files need to be quick. */
     file_sums,
+    /* 3 to 4: queries for files by their numbers. */
+    file_numbers,
 };
 
 /* Each serves a filter of the contract that clients poll with, the order of
@@ -145,6 +166,7 @@ void schema_add_create(struct text_builder *sql)
         add_table(&tables[i], sql);
     text_add_string(sql, indexes);
     text_add_string(sql, file_sums);
+    text_add_string(sql, file_numbers);
     text_add_format(sql, "PRAGMA application_id = %d;", SCHEMA_APPLICATION_ID);
 }
 

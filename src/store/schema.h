@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "store/table.h"
 
-#define SCHEMA_VERSION 3u
+#define SCHEMA_VERSION 4u
 
 /* Tells our file from another program's: "frry". */
 #define SCHEMA_APPLICATION_ID 0x66727279

@@ -15,17 +15,21 @@ static const char *const texts[WRITER_SQL_COUNT] = {
     [WRITER_SET_CURSOR] =
         "UPDATE subscriptions SET cursor = ?2 WHERE uuid = ?1",
     /* In all purges ?1 is the time and ?2 the most rows.  What a job has
-     * behind it stays while the job goes on: it may wait for longer. */
+     * behind it stays while the job goes on: it may wait for longer.  Files and
+     * sessions go in the same order, so that no purge has to search through
+     * all sessions for one that has no files any more. */
     [WRITER_PURGE_FILES] =
         "DELETE FROM files WHERE (session_uuid, local_id) IN ("
         "SELECT f.session_uuid, f.local_id FROM sessions s"
         " CROSS JOIN files f ON f.session_uuid = s.uuid"
-        " WHERE s.end_us < ?1" JOB_IS_OVER " LIMIT ?2)",
+        " WHERE s.end_us < ?1" JOB_IS_OVER
+        " ORDER BY s.end_us, s.id LIMIT ?2)",
     [WRITER_PURGE_SESSIONS] =
         "DELETE FROM sessions WHERE id IN ("
-        "SELECT s.id FROM sessions s WHERE s.end_us < ?1" JOB_IS_OVER
-        " AND NOT EXISTS ("
-        "SELECT 1 FROM files f WHERE f.session_uuid = s.uuid) LIMIT ?2)",
+        "SELECT o.id FROM (SELECT s.id, s.uuid FROM sessions s"
+        " WHERE s.end_us < ?1" JOB_IS_OVER
+        " ORDER BY s.end_us, s.id LIMIT ?2) o WHERE NOT EXISTS ("
+        "SELECT 1 FROM files f WHERE f.session_uuid = o.uuid))",
     [WRITER_PURGE_JOBS] =
         "DELETE FROM jobs WHERE id IN ("
         "SELECT j.id FROM jobs j WHERE j.ended_us < ?1 AND NOT EXISTS ("
@@ -162,8 +166,13 @@ static int set_cursor(struct writer *writer, struct uuid uuid, uint64_t cursor)
 static int purge(struct writer *writer, const struct store_purge *purge,
                  uint32_t *removed_count)
 {
+    bool has_more = false;
+
     for (uint32_t i = WRITER_PURGE_FILES; i <= WRITER_PURGE_EVENTS; i++) {
         sqlite3_stmt *statement = writer->statements[i];
+        /* It would look at all jobs that still have sessions. */
+        if (i == WRITER_PURGE_JOBS && has_more)
+            continue;
         int64_t before_us = i == WRITER_PURGE_EVENTS ? purge->events_before_us
                                                      : purge->history_before_us;
         int code = sqlite3_bind_int64(statement, 1, before_us);
@@ -176,7 +185,9 @@ static int purge(struct writer *writer, const struct store_purge *purge,
             code = run(statement);
         if (code != SQLITE_OK)
             return code;
-        *removed_count += (uint32_t)sqlite3_changes(writer->database.handle);
+        uint32_t count = (uint32_t)sqlite3_changes(writer->database.handle);
+        has_more |= count == LIMIT_STORE_PURGE_ROWS;
+        *removed_count += count;
     }
     return SQLITE_OK;
 }

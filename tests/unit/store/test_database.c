@@ -149,10 +149,16 @@ Test(database, a_file_of_version_1_keeps_its_subscriptions_and_cursors)
     "%%d %%d %%d %%d %%d %%d', files_running, files_completed, files_error,"   \
     " files_unstarted, files_unended, files_start_min, files_start_max,"       \
     " files_end_min, files_end_max) = '%s'"
+#define NUMBERS_END \
+    "SELECT files_numbers_end FROM sessions WHERE uuid = '%s'"
 
-static void expect_sums(const char *uuid, const char *sums)
+static void expect_sums(const char *uuid, const char *sums,
+                        uint64_t numbers_end)
 {
     char sql[512];
+
+    snprintf(sql, sizeof sql, NUMBERS_END, uuid);
+    cr_expect_eq(number(sql), numbers_end, "%s: %s", uuid, sums);
 
     snprintf(sql, sizeof sql, SUMS, uuid, sums);
     cr_expect_eq(number(sql), 1, "%s is not %s", uuid, sums);
@@ -164,8 +170,8 @@ Test(database, a_file_of_version_1_gets_sums_of_the_files_of_its_sessions)
     cr_assert_eq(
         database_open(&database, fixture.path, DATABASE_WRITE, message), 0,
         "%s", message);
-    expect_sums("s1", "1 1 1 1 1 10 15 20 30");
-    expect_sums("s2", "0 0 0 0 0 0 0 0 0");
+    expect_sums("s1", "1 1 1 1 1 10 15 20 30", 4);
+    expect_sums("s2", "0 0 0 0 0 0 0 0 0", 0);
     database_close(&database);
 }
 
@@ -175,29 +181,30 @@ Test(database, sums_follow_the_files)
     static const struct {
         const char *sql;
         const char *sums;
+        uint64_t numbers_end;
     } steps[] = {
         {"INSERT INTO files (session_uuid, local_id, path, state) VALUES"
          " ('s', 1, 'a', 'running')",
-         "0 0 0 0 0 0 0 0 0"}, /* there is no session yet */
+         "0 0 0 0 0 0 0 0 0", 0}, /* there is no session yet */
         {"INSERT INTO sessions (uuid, state, direction, server_end, client_end)"
          " VALUES ('s', 'running', 'incoming', 'local', 'remote')",
-         "1 0 0 1 1 0 0 0 0"},
-        {"UPDATE files SET start_us = 50", "1 0 0 0 1 50 50 0 0"},
-        {"UPDATE files SET path = 'b'", "1 0 0 0 1 50 50 0 0"},
+         "1 0 0 1 1 0 0 0 0", 2},
+        {"UPDATE files SET start_us = 50", "1 0 0 0 1 50 50 0 0", 2},
+        {"UPDATE files SET path = 'b'", "1 0 0 0 1 50 50 0 0", 2},
         {"INSERT INTO files (session_uuid, local_id, path, state, start_us,"
          " end_us) VALUES ('s', 2, 'c', 'completed', 40, 60)",
-         "1 1 0 0 1 40 50 60 60"},
+         "1 1 0 0 1 40 50 60 60", 3},
         {"INSERT INTO files (session_uuid, local_id, path, state, start_us,"
          " end_us) VALUES ('s', 1, 'a', 'error', 50, 70) ON CONFLICT"
          " (session_uuid, local_id) DO UPDATE SET state = excluded.state,"
          " start_us = excluded.start_us, end_us = excluded.end_us",
-         "0 1 1 0 0 40 50 60 70"},
-        {"DELETE FROM files WHERE local_id = 1", "0 1 0 0 0 40 50 60 70"},
+         "0 1 1 0 0 40 50 60 70", 3},
+        {"DELETE FROM files WHERE local_id = 1", "0 1 0 0 0 40 50 60 70", 3},
         {"INSERT INTO files (session_uuid, local_id, path, state) VALUES"
          " ('t', 1, 'a', 'running')",
-         "0 1 0 0 0 40 50 60 70"},
-        {"UPDATE sessions SET state = 'completed'", "0 1 0 0 0 40 50 60 70"},
-        {"DELETE FROM files", "0 0 0 0 0 40 50 60 70"},
+         "0 1 0 0 0 40 50 60 70", 3},
+        {"UPDATE sessions SET state = 'completed'", "0 1 0 0 0 40 50 60 70", 3},
+        {"DELETE FROM files", "0 0 0 0 0 40 50 60 70", 3},
     };
 
     cr_assert_eq(
@@ -205,7 +212,7 @@ Test(database, sums_follow_the_files)
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         run(steps[i].sql);
         if (i > 0)
-            expect_sums("s", steps[i].sums);
+            expect_sums("s", steps[i].sums, steps[i].numbers_end);
     }
     database_close(&database);
 }

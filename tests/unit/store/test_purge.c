@@ -143,6 +143,44 @@ Test(purge, a_purge_is_bounded_and_says_that_there_is_more)
     cr_expect_eq(fixture_purge(&fixture, &purge), 0);
 }
 
+/* The oldest session is of a job that goes on; it must not hold up what is
+ * behind it. */
+Test(purge, bounded_purges_take_all_in_the_end)
+{
+    enum { SESSIONS = LIMIT_STORE_PURGE_ROWS + 3, FILES = 3 };
+    struct store_batch *batch = store_batch_new();
+    struct store_purge purge = {.history_before_us = 10000};
+    struct left left = {0};
+    struct store_loader loader = {
+        .user = &left, .job = see_job, .session = see_session};
+    int removed = 0;
+    int count;
+
+    for (uint32_t i = 1; i <= SESSIONS; i++) {
+        struct store_job job = job_of(i);
+        struct store_session session = session_of(i, i);
+        session.end_us = (int64_t)i;
+        job.ended_us = i == 1 ? 0 : (int64_t)i;
+        store_batch_put_job(batch, &job);
+        store_batch_put_session(batch, &session);
+        for (uint64_t j = 0; j < FILES; j++) {
+            struct store_file file = file_of(i, j);
+            store_batch_put_file(batch, &file);
+        }
+    }
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+    while ((count = fixture_purge(&fixture, &purge)) > 0) {
+        cr_expect_leq(count, 3 * (int)LIMIT_STORE_PURGE_ROWS);
+        removed += count;
+    }
+    cr_expect_eq(removed, (SESSIONS - 1) * (FILES + 2));
+    cr_assert_eq(store_load(fixture.store, &loader), 0);
+    cr_expect_eq(left.job_count, 1);
+    cr_expect_eq(left.first_job, 1);
+    cr_expect_eq(left.session_count, 1);
+    cr_expect_eq(left.first_session, 1);
+}
+
 static void put_events(uint64_t count)
 {
     struct store_batch *batch = store_batch_new();

@@ -156,6 +156,73 @@ Test(query_files, pages_of_any_filter_are_cut_anywhere)
             expect_pages(&cases[i].filter, limit, cases[i].want, cases[i].what);
 }
 
+/* Sessions 1 and 2 have all numbers from 0, session 3 lacks 1, and in session
+ * 2 one file has failed: so the counting of numbers that need not be looked
+ * for has to agree with looking. */
+Test(query_files, numbers_are_counted_as_if_they_were_looked_for)
+{
+    static const struct {
+        uint32_t session;
+        uint64_t local_id;
+        enum store_file_state state;
+    } all[] = {
+        {1, 0, STORE_FILE_COMPLETED}, {1, 1, STORE_FILE_COMPLETED},
+        {1, 2, STORE_FILE_COMPLETED}, {2, 0, STORE_FILE_COMPLETED},
+        {2, 1, STORE_FILE_ERROR},     {2, 2, STORE_FILE_COMPLETED},
+        {3, 0, STORE_FILE_COMPLETED}, {3, 2, STORE_FILE_COMPLETED},
+    };
+    const uint64_t zero[] = {0};
+    const uint64_t one[] = {1};
+    const uint64_t many[] = {2, 1, 2, 7, 1, 2};
+    const uint64_t none[] = {3, UINT64_MAX, INT64_MAX};
+    const struct {
+        const char *what;
+        struct store_file_filter filter;
+        const char *want;
+    } cases[] = {
+        {"0", {.local_ids = zero, .local_id_count = 1}, "3.0 2.0 1.0 "},
+        {"1", {.local_ids = one, .local_id_count = 1}, "2.1 1.1 "},
+        {"some, several times",
+         {.local_ids = many, .local_id_count = 6},
+         "3.2 2.1 2.2 1.1 1.2 "},
+        {"none", {.local_ids = none, .local_id_count = 3}, ""},
+        {"of a state",
+         {.local_ids = many,
+          .local_id_count = 6,
+          .states = LIST(T("completed"))},
+         "3.2 2.2 1.1 1.2 "},
+        {"of another state",
+         {.local_ids = many, .local_id_count = 6, .states = LIST(T("error"))},
+         "2.1 "},
+        {"of an interval",
+         {.local_ids = many, .local_id_count = 6, .start = {2, 2}},
+         "3.2 2.2 1.2 "},
+        {"of an interval around",
+         {.local_ids = many, .local_id_count = 6, .start = {1, 9}},
+         "3.2 2.1 2.2 1.1 1.2 "},
+        {"of a pattern",
+         {.local_ids = many, .local_id_count = 6, .name_pattern = T("x")},
+         ""},
+    };
+    struct store_batch *batch = store_batch_new();
+
+    for (uint32_t i = 1; i <= 3; i++) {
+        struct store_session session = session_of(i, i);
+        store_batch_put_session(batch, &session);
+    }
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct store_file file = file_of(all[i].session, all[i].local_id);
+        file.state = all[i].state;
+        file.path = text_of("path");
+        file.start_us = (int64_t)(all[i].local_id);
+        store_batch_put_file(batch, &file);
+    }
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (uint32_t limit = 1; limit <= 6; limit++)
+            expect_pages(&cases[i].filter, limit, cases[i].want, cases[i].what);
+}
+
 /* Such a query moves to the thread of those that take long, and its answer is
  * as any other's. */
 Test(query_files, a_query_that_looks_at_many_files_gets_its_answer_too)
