@@ -88,7 +88,8 @@ struct fasp_sender_statistics {
     uint64_t repeated_packets;
     uint64_t probe_packets;
     uint64_t reports;         /* genuine and new */
-    uint64_t refused_packets; /* malformed, forged, duplicate */
+    uint64_t duplicate_packets;
+    uint64_t refused_packets; /* malformed or forged */
     uint64_t rtt_ns;          /* smoothed; 0 before the first report */
     uint64_t rtt_ns_min;      /* of the last 12 s */
     uint64_t queue_ns;        /* that our data waits in, as far as is known */

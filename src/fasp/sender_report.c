@@ -205,17 +205,21 @@ enum fasp_taken fasp_sender_datagram(struct fasp_sender *sender,
     struct fasp_packet packet;
 
     (void)wall_us;
-    sender->statistics.refused_packets++;
     if (!fasp_packet_read(data, size_bytes, &packet) ||
-        !fits(&packet, size_bytes))
+        !fits(&packet, size_bytes)) {
+        sender->statistics.refused_packets++;
         return FASP_MALFORMED;
-    if (!window_is_new(&sender->reports, packet.number))
+    }
+    if (!window_is_new(&sender->reports, packet.number)) {
+        sender->statistics.duplicate_packets++;
         return FASP_DUPLICATE;
+    }
     if (!cipher->open(cipher->context, packet.number, data, packet.header_bytes,
                       data + packet.header_bytes,
-                      size_bytes - packet.header_bytes, sender->scratch))
+                      size_bytes - packet.header_bytes, sender->scratch)) {
+        sender->statistics.refused_packets++;
         return FASP_FORGED;
-    sender->statistics.refused_packets--;
+    }
     window_mark(&sender->reports, packet.number);
     sender->due_ns = now_ns;
 

@@ -109,8 +109,8 @@ void tls_conn_adopt(struct tls_conn *conn, const struct tls_conn_events *events,
 
 /* Listens on `address` (port 0 takes a free one).  At most
  * LIMIT_TLS_CONNECTIONS at once, of which LIMIT_TLS_HANDSHAKES may not have
- * finished their handshake; those beyond are closed at once.  `timeout_ms` as
- * above.  Returns 0 or -errno of socket, bind or listen. */
+ * finished their handshake: one more, and the oldest of these is closed.
+ * `timeout_ms` as above.  Returns 0 or -errno of socket, bind or listen. */
 MUST_USE int tls_listener_open(struct tls_listener **listener,
                                struct loop *loop, struct tls_context *context,
                                const struct address *address,

@@ -17,7 +17,8 @@ struct tls_listener {
     uint32_t timeout_ms;
     uint32_t conn_count;      /* all that began here and are not gone */
     uint32_t handshake_count; /* of these, how many are in `first` */
-    struct tls_conn *first;   /* those that no owner has adopted */
+    struct tls_conn *first;   /* those that no owner has adopted, the newest */
+    struct tls_conn *last;    /* first: the oldest */
     bool is_stopping;
     bool has_stopped; /* `stopped` was called: memory goes with the last one */
     tls_listener_accepted_fn accepted;
@@ -35,6 +36,8 @@ static void link_conn(struct tls_listener *listener, struct tls_conn *conn)
     conn->next = listener->first;
     if (conn->next != NULL)
         conn->next->previous = conn;
+    else
+        listener->last = conn;
     listener->first = conn;
     listener->handshake_count++;
 }
@@ -47,6 +50,8 @@ static void unlink_conn(struct tls_listener *listener, struct tls_conn *conn)
         listener->first = conn->next;
     if (conn->next != NULL)
         conn->next->previous = conn->previous;
+    else
+        listener->last = conn->previous;
     conn->previous = NULL;
     conn->next = NULL;
     listener->handshake_count--;
@@ -54,17 +59,27 @@ static void unlink_conn(struct tls_listener *listener, struct tls_conn *conn)
 
 /* ---- accepting ---- */
 
-static bool is_full(const struct tls_listener *listener)
+/* Too many handshakes: the oldest makes room, since an honest one takes a few
+ * round trips, and who holds connections open holds the oldest ones. */
+static void make_room(struct tls_listener *listener)
 {
-    return listener->conn_count >= LIMIT_TLS_CONNECTIONS ||
-           listener->handshake_count >= LIMIT_TLS_HANDSHAKES;
+    struct tls_conn *conn = listener->last;
+
+    if (listener->handshake_count < LIMIT_TLS_HANDSHAKES)
+        return;
+    LOG(tls_full, listener->conn_count, listener->handshake_count);
+    while (conn != NULL && conn->has_end)
+        conn = conn->previous; /* is being closed */
+    if (conn != NULL)
+        tls_conn_abort(conn);
 }
 
 static void take_in(struct tls_listener *listener, int fd)
 {
     struct tls_conn *conn = NULL;
 
-    if (!is_full(listener))
+    make_room(listener);
+    if (listener->conn_count < LIMIT_TLS_CONNECTIONS)
         conn =
             tls_conn_start_server(listener, listener->loop, listener->context,
                                   fd, listener->timeout_ms);

@@ -67,21 +67,62 @@ void node_touch(struct transfer_node *node, struct transfer_session *session)
     node->touched = session;
 }
 
+static struct transfer_session **trains_list(struct transfer_node *node,
+                                             uint32_t id)
+{
+    return &node->trains[id * node->trains_secret >> 24];
+}
+
+void node_add_trains(struct transfer_node *node,
+                     struct transfer_session *session)
+{
+    struct transfer_session **first =
+        trains_list(node, session_trains_id(session));
+
+    session->trains_next = *first;
+    *first = session;
+}
+
+void node_remove_trains(struct transfer_node *node,
+                        struct transfer_session *session)
+{
+    struct transfer_session **at =
+        trains_list(node, session_trains_id(session));
+
+    while (*at != NULL && *at != session)
+        at = &(*at)->trains_next;
+    if (*at != NULL)
+        *at = session->trains_next;
+}
+
+/* Anybody can send these: counted, and told of now and then. */
+static void count_stray(struct transfer_node *node, uint64_t now_ns)
+{
+    node->strays++;
+    if (node->strays_told_ns != 0 &&
+        now_ns - node->strays_told_ns < NODE_STRAYS_LOG_NS)
+        return;
+    LOG(transfer_strays, node->strays - node->strays_told);
+    node->strays_told = node->strays;
+    node->strays_told_ns = now_ns;
+}
+
 /* Sessions whose order is being checked have no connection id yet.  Only a
  * datagram of a train makes us look, and sealed it is looked at once only. */
 static void train_received(struct transfer_node *node,
                            const struct address *peer, uint32_t id,
                            const struct udp_datagram *datagram, uint64_t now_ns)
 {
-    struct transfer_session *session = node->sessions;
+    struct transfer_session *session = *trains_list(node, id);
 
     /* A session with ourselves has two ends of one id. */
-    for (; session != NULL; session = session->next)
-        if (session_trains_are(session, id) &&
+    for (; session != NULL; session = session->trains_next)
+        if (session_trains_id(session) == id &&
             address_equal_ip(peer, &session->control_peer) &&
             session_trains_datagram(session, peer, datagram->data,
                                     datagram->size_bytes, now_ns))
             return;
+    count_stray(node, now_ns);
 }
 
 static void udp_received(struct udp_port_owner *owner,
@@ -96,8 +137,10 @@ static void udp_received(struct udp_port_owner *owner,
     (void)ecn; /* the rate law does not look at marks yet */
     for (uint32_t i = 0; i < count; i++) {
         if (!fasp_packet_connection(datagrams[i].data, datagrams[i].size_bytes,
-                                    &id))
+                                    &id)) {
+            count_stray(node, now_ns);
             continue;
+        }
         if (datagrams[i].data[0] == FASP_PACKET_TRAIN) {
             train_received(node, peer, id, &datagrams[i], now_ns);
             continue;
@@ -106,6 +149,8 @@ static void udp_received(struct udp_port_owner *owner,
         if (slot != NULL)
             session_datagram(slot->session, peer, datagrams[i].data,
                              datagrams[i].size_bytes, now_ns);
+        else
+            count_stray(node, now_ns);
     }
 }
 
@@ -205,6 +250,8 @@ int transfer_node_open(struct transfer_node **opened,
     node->udp_owner.received = udp_received;
     node->udp_owner.turn_over = udp_turn_over;
     random_system(&node->slot_next, sizeof node->slot_next);
+    random_system(&node->trains_secret, sizeof node->trains_secret);
+    node->trains_secret |= 1;
     set_defaults(node);
 
     node->client_context = tls_context_open_client();
@@ -349,6 +396,8 @@ void transfer_node_stop(struct transfer_node *node,
     CHECK(!node->is_stopping);
     node->is_stopping = true;
     node->stopped = stopped;
+    if (node->strays != node->strays_told)
+        LOG(transfer_strays, node->strays - node->strays_told);
     node->stopped_owner = owner;
     for (struct transfer_session *session = node->sessions; session != NULL;
          session = session->next)

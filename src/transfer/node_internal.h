@@ -14,6 +14,10 @@
 /* Ends of sessions: a session with ourselves has two. */
 #define NODE_SLOTS 4096u
 #define NODE_SLOT_BITS 12u
+/* Lists of sessions by the ids of their trains: four in each, of 1,000. */
+#define NODE_TRAIN_LISTS 256u
+/* Datagrams that are nobody's are told of so often at most. */
+#define NODE_STRAYS_LOG_NS UINT64_C(60000000000)
 
 /* A connection id is a slot's index and its generation, so that a datagram of
  * a session that ended finds nobody. */
@@ -40,6 +44,11 @@ struct transfer_node {
     struct transfer_session *touched;
     uint32_t session_count;
     uint32_t slot_next;
+    struct transfer_session *trains[NODE_TRAIN_LISTS];
+    uint32_t trains_secret; /* odd: peers choose ids, and not their list */
+    uint64_t strays;        /* datagrams that named no session */
+    uint64_t strays_told;
+    uint64_t strays_told_ns;
     struct node_slot slots[NODE_SLOTS];
 
     bool is_stopping;
@@ -58,6 +67,12 @@ const struct transfer_rules *node_rules(const struct transfer_node *node,
 uint32_t node_take_slot(struct transfer_node *node,
                         struct transfer_session *session);
 void node_give_slot(struct transfer_node *node, uint32_t connection_id);
+/* Whose datagrams of trains are found; removing one that was not added does
+ * nothing. */
+void node_add_trains(struct transfer_node *node,
+                     struct transfer_session *session);
+void node_remove_trains(struct transfer_node *node,
+                        struct transfer_session *session);
 /* session_pump() at the end of this turn's datagrams. */
 void node_touch(struct transfer_node *node, struct transfer_session *session);
 /* A session's memory is about to go. */

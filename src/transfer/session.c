@@ -213,11 +213,33 @@ static enum step step_cleaning(struct transfer_session *session)
     return STEP_WAIT;
 }
 
+static void log_datagrams(const struct transfer_session *session,
+                          const char *id)
+{
+    const char *end = session->is_client ? "client" : "server";
+
+    if (session->sender != NULL) {
+        struct fasp_sender_statistics count;
+        fasp_sender_statistics(session->sender, clock_mono_ns(), &count);
+        LOG(transfer_datagrams, id, end, count.sent_packets, count.reports,
+            count.lost_packets, count.repeated_packets,
+            count.duplicate_packets, count.refused_packets);
+    } else if (session->receiver != NULL) {
+        struct fasp_receiver_statistics count;
+        fasp_receiver_statistics(session->receiver, &count);
+        LOG(transfer_datagrams, id, end, count.reports, count.packets,
+            count.missing_packets, UINT64_C(0), count.duplicate_packets,
+            count.malformed_packets + count.forged_packets +
+                count.no_room_packets);
+    }
+}
+
 static void log_end(const struct transfer_session *session)
 {
     char id[UUID_TEXT_BYTES + 1];
 
     uuid_format(session->params.session_id, id);
+    log_datagrams(session, id);
     LOG(transfer_ended, id, session->is_client ? "client" : "server",
         session->is_sender ? "sender" : "receiver", (int)session->error,
         fasp_error_name(session->error), session->counts.done,

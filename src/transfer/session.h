@@ -136,6 +136,7 @@ struct transfer_session {
     struct transfer_session *previous;
     struct transfer_session *touched_next; /* sessions of this turn */
     bool is_touched;
+    struct transfer_session *trains_next; /* of one list of the node */
 
     uint8_t state; /* enum session_state */
     bool is_client;
@@ -328,8 +329,8 @@ void session_trains_end(struct transfer_session *session);
 uint32_t session_trains_bytes(const struct transfer_session *session);
 /* Tells what trains said to the session that runs now. */
 void session_trains_join(struct transfer_session *session);
-/* Whether datagrams of trains with this id are the session's. */
-bool session_trains_are(const struct transfer_session *session, uint32_t id);
+/* What the session's datagrams of trains carry as their connection id. */
+uint32_t session_trains_id(const struct transfer_session *session);
 /* Returns whether it was genuine and new. */
 bool session_trains_datagram(struct transfer_session *session,
                              const struct address *peer, const uint8_t *data,

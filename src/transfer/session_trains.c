@@ -46,7 +46,7 @@ static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
 }
 
 /* There is no connection id yet: the session's own begins with this one. */
-static uint32_t id_of(const struct transfer_session *session)
+uint32_t session_trains_id(const struct transfer_session *session)
 {
     const uint8_t *bytes = session->params.session_id.bytes;
 
@@ -92,8 +92,8 @@ static void send_all(struct session_trains *trains, uint32_t place,
     uint32_t time_us = (uint32_t)(clock_mono_ns() / 1000);
 
     for (uint32_t i = 0; i < count; i++)
-        train_write(&cipher, id_of(session), place + i, datagram_bytes, time_us,
-                    buffer + i * datagram_bytes);
+        train_write(&cipher, session_trains_id(session), place + i,
+                    datagram_bytes, time_us, buffer + i * datagram_bytes);
     int sent = udp_port_send(session->node->udp, &trains->peer, buffer,
                              count * datagram_bytes, datagram_bytes);
     (void)sent;
@@ -140,6 +140,7 @@ void session_trains_begin(struct transfer_session *session)
     trains->datagram_bytes = FASP_DATAGRAM_BYTES_MIN;
     session->trains = trains;
     make_keys(trains);
+    node_add_trains(session->node, session);
     if (!session->is_client)
         return;
     trains->peer = session->control_peer;
@@ -155,6 +156,7 @@ void session_trains_end(struct transfer_session *session)
     if (trains == NULL)
         return;
     loop_timer_stop(session->node->loop, &trains->timer);
+    node_remove_trains(session->node, session);
     aead_wipe(&trains->seal);
     aead_wipe(&trains->open);
     free(trains);
@@ -179,11 +181,6 @@ void session_trains_join(struct transfer_session *session)
     }
     if (session->receiver != NULL)
         fasp_receiver_trains(session->receiver, &trains->meter);
-}
-
-bool session_trains_are(const struct transfer_session *session, uint32_t id)
-{
-    return session->trains != NULL && id_of(session) == id;
 }
 
 bool session_trains_datagram(struct transfer_session *session,

@@ -16,7 +16,7 @@ from OpenSSL import SSL
 from cryptography.hazmat.primitives.serialization import (Encoding,
                                                           PublicFormat)
 
-import wire
+import packets
 
 MS = 0.001
 WINDOW = 131072
@@ -95,7 +95,7 @@ class Control:
             pass
         except (SSL.ZeroReturnError, SSL.SysCallError):
             ended = True  # maybe behind its last message
-        while (found := wire.split_message(self.buffer)) is not None:
+        while (found := packets.split_message(self.buffer)) is not None:
             kind, fields, size = found
             del self.buffer[:size]
             yield kind, fields
@@ -105,13 +105,12 @@ class Control:
 
 class Receiver:
     def __init__(self, address, fingerprint, user, password, sources, folder,
-                 policy=2, target=100000, cipher=1, udp=None, free=None,
-                 rebind_after=None):
-        """`udp` is where datagrams go in place of the server's port; `free`
-        the bytes that may be held in memory.  After `rebind_after` datagrams
-        it goes on from another port."""
-        self.folder, self.udp_peer, self.free = folder, udp, free
-        self.address, self.rebind_after = address, rebind_after
+                 policy=2, target=100000, cipher=1, free=None, source=None,
+                 bare=False):
+        """`free` are the bytes that may be held in memory, `source` is the
+        address that datagrams come from; `bare` sends no knocks."""
+        self.folder, self.udp_peer, self.free = folder, None, free
+        self.address, self.source = address, source
         self.session = os.urandom(16)
         self.id = int.from_bytes(os.urandom(4), "big") | 1
         self.socket = self.new_socket()
@@ -122,13 +121,13 @@ class Receiver:
         self.rtt = self.control.rtt
         # 4. Trains and knocks.
         secret = self.control.export(b"EXPORTER-ferry-train", self.session, 56)
-        self.train_out, self.train_in = wire.directions(secret, 1)
+        self.train_out, self.train_in = packets.directions(secret, 1)
         self.trains, self.train_places = {}, set()
         self.owd = []
-        self.control.say(wire.hello_pull(
+        self.control.say(packets.hello_pull(
             self.session, self.id, user, password, sources,
-            wire.rates(policy, target), cipher))
-        self.knocks, self.knock_due = 0, 0.0
+            packets.rates(policy, target), cipher))
+        self.knocks, self.knock_due = 3 if bare else 0, 0.0
         self.accept = None
 
         # 6. Receiving.
@@ -141,7 +140,7 @@ class Receiver:
         self.lost = self.runs = self.delivered = self.late = 0
         self.newest = self.newest_time = 0
         self.tail = self.reordered = self.fresh = False
-        self.spacing, self.counted = 0.0, 0
+        self.spacing = 0.0
         self.reports = {}        # number: (from, to, when)
         self.echoed = 0
         self.report_due, self.last_free = 0.0, None
@@ -163,6 +162,8 @@ class Receiver:
         udp = socket.socket(socket.AF_INET6 if ":" in self.address[0]
                             else socket.AF_INET, socket.SOCK_DGRAM)
         udp.setblocking(False)
+        if self.source is not None:
+            udp.bind((self.source, 0))
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         return udp
 
@@ -188,21 +189,21 @@ class Receiver:
         self.socket.close()
 
     def take_message(self, kind, fields):
-        if kind == wire.ACCEPT and self.accept is None:
-            self.accept = accept = wire.read_accept(fields)
+        if kind == packets.ACCEPT and self.accept is None:
+            self.accept = accept = packets.read_accept(fields)
             cipher = accept["cipher"]
             secret = self.control.export(b"EXPORTER-ferry-data", self.session,
-                                         2 * (wire.key_bytes(cipher) + 12))
-            self.out, self.into = wire.directions(secret, cipher)
+                                         2 * (packets.key_bytes(cipher) + 12))
+            self.out, self.into = packets.directions(secret, cipher)
             if self.udp_peer is None:
                 self.udp_peer = (self.address[0], accept["udp_port"])
-        elif kind in (wire.REFUSE, wire.ABORT):
-            raise Failed(*wire.read_failure(fields))
-        elif kind == wire.DONE_ACK:
+        elif kind in (packets.REFUSE, packets.ABORT):
+            raise Failed(*packets.read_failure(fields))
+        elif kind == packets.DONE_ACK:
             self.is_done = self.control.over = True
-        elif kind == wire.FILE_RESULTS:
+        elif kind == packets.FILE_RESULTS:
             raise Failed(27, "the sender could not read a file")
-        elif kind == wire.RATE or kind >= 0x8000:
+        elif kind == packets.RATE or kind >= 0x8000:
             pass
         else:
             raise Failed(1, f"a message of type {kind}")
@@ -214,15 +215,15 @@ class Receiver:
         self.knock_due = now + 4 * MS
         place = 96 + self.knocks
         self.knocks += 1
-        self.send(wire.write_datagram(wire.Datagram(
-            wire.TRAIN, int.from_bytes(self.session[:4], "big"), place + 1,
+        self.send(packets.write_datagram(packets.Datagram(
+            packets.TRAIN, int.from_bytes(self.session[:4], "big"), place + 1,
             place=place, time_us=self.us(now), content=b"\0"), self.train_out))
 
     def speak(self, now):
         """2: the client of a pull shows the way; 6: reports."""
         if self.newest == 0 and now >= self.challenge_due:
             self.challenge_due = now + 0.1
-            self.send_path(wire.PATH_CHALLENGE, self.challenge)
+            self.send_path(packets.PATH_CHALLENGE, self.challenge)
         if now >= self.report_due:
             self.report(now)
         self.write_files()
@@ -240,7 +241,7 @@ class Receiver:
             pass  # as if the network had lost it
 
     def send_path(self, kind, token):
-        self.send(wire.write_datagram(wire.Datagram(
+        self.send(packets.write_datagram(packets.Datagram(
             kind, self.accept["connection"], self.number, content=token),
             self.out))
         self.number += 1
@@ -253,19 +254,19 @@ class Receiver:
                 return
             now = time.monotonic()
             try:
-                if data[:1] == bytes([wire.TRAIN]):
+                if data[:1] == bytes([packets.TRAIN]):
                     self.take_train(data, now)
                 elif self.accept is not None:
                     self.take(data, now)
-            except wire.Malformed:
+            except packets.Malformed:
                 self.statistics["malformed"] += 1
 
     def take_train(self, data, now):
-        packet, _ = wire.read_header(data)
+        packet, _ = packets.read_header(data)
         if packet.place >= 99 or packet.number != packet.place + 1 or \
                 packet.place in self.train_places:
             return
-        if wire.read_datagram(data, self.train_in) is None:
+        if packets.read_datagram(data, self.train_in) is None:
             self.statistics["forged"] += 1
             return
         self.train_places.add(packet.place)
@@ -273,7 +274,7 @@ class Receiver:
             self.owd.append((self.us(now) - packet.time_us) & 0xffffffff)
         if packet.place < 96:
             self.trains.setdefault(packet.place // 32, []).append(
-                (now, len(data) + wire.WIRE))
+                (now, len(data) + packets.WIRE))
 
     def train_rate(self):
         """4: bytes a second, of the middle train."""
@@ -289,27 +290,27 @@ class Receiver:
                 self.came.missing(number, number + 1))
 
     def take(self, data, now):
-        packet, _ = wire.read_header(data)
-        if packet.connection != self.id or packet.type == wire.REPORT:
+        packet, _ = packets.read_header(data)
+        if packet.connection != self.id or packet.type == packets.REPORT:
             self.statistics["malformed"] += 1
             return
         if not self.is_new(packet.number):
             self.statistics["duplicate"] += 1
             return
-        packet = wire.read_datagram(data, self.into)
+        packet = packets.read_datagram(data, self.into)
         if packet is None:
             self.statistics["forged"] += 1
             return
-        if packet.type == wire.DATA and not self.place(packet):
+        if packet.type == packets.DATA and not self.place(packet):
             self.statistics["no_room"] += 1
             return
         self.count(packet, now)
-        if packet.type == wire.PATH_CHALLENGE:
-            self.send_path(wire.PATH_RESPONSE, packet.content)
+        if packet.type == packets.PATH_CHALLENGE:
+            self.send_path(packets.PATH_RESPONSE, packet.content)
 
     def count(self, packet, now):
         """6: what every genuine datagram says."""
-        size = packet.size + wire.WIRE
+        size = packet.size + packets.WIRE
         self.delivered += size
         self.statistics["bytes"] += size
         number = packet.number
@@ -324,18 +325,13 @@ class Receiver:
                 self.statistics["late"] += 1
             self.fill(number)
         self.came.add(number, number + 1)
-        if packet.type in (wire.DATA, wire.PROBE):
+        if packet.type in (packets.DATA, packets.PROBE):
             self.owd.append((self.us(now) - packet.time_us) & 0xffffffff)
             self.fresh = True
-            if packet.type == wire.DATA and not self.tail and self.newest:
+            if packet.type == packets.DATA and not self.tail and self.newest:
                 self.spacing += (now - self.newest - self.spacing) / 8
             self.newest, self.newest_time = now, packet.time_us
-            self.tail = packet.type == wire.PROBE
-            self.counted += 1
-            if self.counted == self.rebind_after:
-                self.socket.close()
-                self.socket = self.new_socket()
-                self.report_due = now
+            self.tail = packet.type == packets.PROBE
             self.take_seen(packet.seen, now)
 
     def fill(self, number):
@@ -409,17 +405,17 @@ class Receiver:
             "delivered": self.delivered, "late": self.late,
             "rx_time": int(now * 1e6), "judged": judged, "lost": self.lost,
             "runs": self.runs, "free": self.room(),
-            "train_rate": self.train_rate()}
+            "train_rate": self.train_rate(), "flags": 0}
         self.last_free = fields["free"]
         if self.newest:
-            fields["flags"] = wire.ECHO
+            fields["flags"] |= packets.ECHO
             fields["sent_echo"] = self.newest_time
             fields["hold"] = int((now - self.newest) * 1e6)
         if self.fresh:
             # Modulo 2^32, so from the first of them on.
             around = [(owd - self.owd[0] + (1 << 31)) % (1 << 32) - (1 << 31)
                       for owd in self.owd]
-            fields["flags"] |= wire.FRESH
+            fields["flags"] |= packets.FRESH
             fields["owd_min"] = (self.owd[0] + min(around)) & 0xffffffff
             fields["owd_mean"] = (self.owd[0] + sum(around) //
                                   len(around)) & 0xffffffff
@@ -430,14 +426,17 @@ class Receiver:
             fields["from"] = begin
             fields["to"] = begin = part[-1][1] if missing else judged
             self.reports[self.number] = (fields["from"], fields["to"], now)
-            self.send(wire.write_datagram(wire.Datagram(
-                wire.REPORT, self.accept["connection"], self.number,
-                content=wire.write_report(fields, part)), self.out))
+            self.send(packets.write_datagram(packets.Datagram(
+                packets.REPORT, self.accept["connection"], self.number,
+                content=self.report_bytes(dict(fields), part)), self.out))
             self.number += 1
             if not missing:
                 break
         for number in list(self.reports)[:-1024]:
             del self.reports[number]
+
+    def report_bytes(self, fields, ranges):
+        return packets.write_report(fields, ranges)
 
     # ---- places and files ----
 
@@ -461,25 +460,25 @@ class Receiver:
         return had.ends[0] if had.firsts and had.firsts[0] == 0 else 0
 
     def read_catalogue(self):
-        cursor = wire.Cursor(bytes(
+        cursor = packets.Cursor(bytes(
             self.bytes[0][self.catalogue_at:self.contiguous(0)]))
         while self.end is None and cursor.left():
             begin = cursor.at
             try:
-                record = wire.read_record(cursor)
-            except wire.Malformed:
+                record = packets.read_record(cursor)
+            except packets.Malformed:
                 return  # not complete yet
             self.catalogue_at += cursor.at - begin
-            if record.kind == wire.FILE:
+            if record.kind == packets.FILE:
                 self.files.append((self.file_at, record))
                 self.file_at += record.size
-            elif record.kind == wire.FOLDER:
+            elif record.kind == packets.FOLDER:
                 self.folders.append(record)
                 os.makedirs(self.path(record.path), exist_ok=True)
-            elif record.kind == wire.SYMLINK:
+            elif record.kind == packets.SYMLINK:
                 self.links.append(record)
                 os.symlink(record.target, self.path(record.path))
-            elif record.kind == wire.FAILED:
+            elif record.kind == packets.FAILED:
                 self.failures += 1
             else:
                 self.end = record.totals
@@ -510,7 +509,7 @@ class Receiver:
         if self.last_free is not None and self.last_free < 65536 <= self.room():
             self.report_due = 0.0
         if before < self.done_files:
-            self.control.say(wire.message(wire.FILE_RESULTS, wire.file_results(
+            self.control.say(packets.message(packets.FILE_RESULTS, packets.file_results(
                 [(before, self.done_files - before, 0, 0)])))
         if self.end is None or self.done_said or \
                 self.done_files < len(self.files):
@@ -523,6 +522,6 @@ class Receiver:
             os.chmod(self.path(record.path), record.mode)
             os.utime(self.path(record.path),
                      ns=(record.mtime_ns, record.mtime_ns))
-        self.control.say(wire.message(wire.DONE, wire.totals(
+        self.control.say(packets.message(packets.DONE, packets.totals(
             len(self.files), self.failures, 0, self.file_at)))
         self.done_said = True

@@ -519,7 +519,7 @@ Test(tls_conn, a_port_in_use_is_an_error)
     cr_assert_null(second);
 }
 
-Test(tls_conn, handshakes_beyond_the_limit_are_turned_away)
+Test(tls_conn, a_handshake_beyond_the_limit_ends_the_oldest)
 {
     static int fds[LIMIT_TLS_HANDSHAKES];
     char byte;
@@ -529,7 +529,11 @@ Test(tls_conn, handshakes_beyond_the_limit_are_turned_away)
         fds[i] = raw_client();
     int one_more = raw_client();
     RUN_UNTIL(strstr(logged, "tls.full") != NULL);
-    cr_assert_eq(recv(one_more, &byte, 1, 0), 0);
+    RUN_UNTIL(recv(fds[0], &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN);
+    cr_assert_lt(recv(fds[1], &byte, 1, MSG_DONTWAIT), 0);
+    cr_assert_eq(errno, EAGAIN);
+    cr_assert_lt(recv(one_more, &byte, 1, MSG_DONTWAIT), 0);
+    cr_assert_eq(errno, EAGAIN);
     close(one_more);
     for (uint32_t i = 0; i < LIMIT_TLS_HANDSHAKES; i++)
         close(fds[i]);
