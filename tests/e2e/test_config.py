@@ -571,6 +571,10 @@ def test_history_is_forgotten(configured):
     node.stop()
     node.start()
     wait_until("its end", lambda: count() == 0)
+    with sqlite3.connect(node.state / "ferry.db") as database:
+        for table in ("sessions", "files", "jobs"):
+            wait_until(f"the end of its {table}", lambda: database.execute(
+                f"SELECT count(*) FROM {table}").fetchone() == (0,))
     conf(node.conf, {"central_server/persistent_store_max_age": "Unlimited"})
     node.stop()
     node.start()
