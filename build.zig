@@ -57,7 +57,7 @@ pub fn build(b: *std.Build) void {
     _ = addPythonTests(b, ferry, "test:security", "tests/security", &.{"--slow"}, "Attack HTTP and XML of the running server, the slow ones too");
     tests.dependOn(addPythonTests(b, ferry, "test:protocol", "tests/protocol", &.{}, "Fetch files with a second receiver, written from docs/protocol.md"));
     addClients(b, ferry);
-    tests.dependOn(addPythonTests(b, ferry, "test:e2e", "tests/e2e", &.{}, "Run the binary against real SOAP clients; -- -k crash"));
+    tests.dependOn(addEndToEndTests(b, ferry, addTestClock(b, product, schemas)));
 }
 
 /// The one static binary.
@@ -70,6 +70,20 @@ fn addProduct(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) *std
     exe.root_module.addIncludePath(b.path("src"));
     Libs.add(b, target).link(b, exe);
     b.installArtifact(exe);
+    return exe;
+}
+
+/// The same binary with a wall clock that tests set; it is not installed.
+fn addTestClock(b: *std.Build, target: c.Target, schemas: std.Build.LazyPath) *std.Build.Step.Compile {
+    const exe = c.addExecutable(b, "ferry-clock", target);
+    exe.root_module.strip = true;
+    exe.root_module.addCSourceFiles(.{ .root = b.path("src"), .files = &.{"main.c"}, .flags = flags });
+    exe.root_module.addCSourceFile(.{ .file = b.path("tests/e2e/clock_set.c"), .flags = flags });
+    for (listC(b, "src/base")) |file| if (!std.mem.eql(u8, file, "clock.c")) exe.root_module.addCSourceFile(.{ .file = b.path(b.fmt("src/base/{s}", .{file})), .flags = flags });
+    for (layers[1..]) |layer| addFolder(b, exe, layer.folder);
+    exe.root_module.addCSourceFile(.{ .file = schemas, .flags = flags });
+    exe.root_module.addIncludePath(b.path("src"));
+    Libs.add(b, target).link(b, exe);
     return exe;
 }
 
@@ -148,6 +162,19 @@ fn addPythonTests(b: *std.Build, ferry: *std.Build.Step.Compile, name: []const u
     run.stdio = .inherit;
     c.passArguments(b, run);
     b.step(name, text).dependOn(&run.step);
+    return &run.step;
+}
+
+fn addEndToEndTests(b: *std.Build, ferry: *std.Build.Step.Compile, clock: *std.Build.Step.Compile) *std.Build.Step {
+    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e", "--ferry" });
+    run.addArtifactArg(ferry);
+    run.addArg("--clock");
+    run.addArtifactArg(clock);
+    run.setCwd(b.path("."));
+    run.has_side_effects = true;
+    run.stdio = .inherit;
+    c.passArguments(b, run);
+    b.step("test:e2e", "Run the binary against real SOAP clients; -- -k crash").dependOn(&run.step);
     return &run.step;
 }
 

@@ -11,6 +11,7 @@ from proxy import FAR, Proxy  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--ferry", required=True, help="the binary under test")
+    parser.addoption("--clock", help="the same, with a clock that tests set")
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,7 @@ def make_node(binary, tmp_path):
     """Makes nodes that are stopped, and must stop in order, after the test."""
     nodes = []
 
-    def make(name="a", **options):
+    def make(name="a", binary=binary, **options):
         node = Node(binary, tmp_path, name, **options)
         nodes.append(node)
         return node

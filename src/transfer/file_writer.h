@@ -212,7 +212,7 @@ struct file_writer_status {
     struct catalogue_totals totals; /* of the records so far */
     bool catalogue_complete;
     uint32_t settling_count;
-    uint64_t written_bytes; /* of files that did not fail */
+    uint64_t written_bytes; /* of files that did not fail, or stay in part */
     uint64_t judged_count;  /* ids below: all that is skipped was told */
     uint64_t checked_bytes; /* read to be compared */
     bool is_asking;         /* files wait for answers, or to be asked about */

@@ -77,17 +77,19 @@ void file_writer_end_file(struct file_writer *writer,
                           struct file_writer_result *result)
 {
     file_writer_forget_question(writer, file);
-    file_writer_leave(writer, file, state == WRITER_FILE_DONE);
+    bool is_kept = file_writer_leave(writer, file, state == WRITER_FILE_DONE);
     close_file(writer, file);
     if (state != WRITER_FILE_DONE && file->size_bytes > 0 &&
         file->file_id != WRITER_NO_FILE_ID) {
-        writer->status.written_bytes -= file->written_bytes;
+        writer->status.written_bytes -= is_kept ? 0 : file->written_bytes;
         file_writer_add_event(writer, result, WRITER_SKIP, NULL, file->place,
                               file->place + file->size_bytes);
     }
     file->state = state;
     file->error = error;
     file->end_us = clock_wall_us();
+    if (file->end_us < file->start_us)
+        file->end_us = file->start_us; /* the clock was set back */
     if (file->file_id != WRITER_NO_FILE_ID) {
         file_writer_slot(writer, file->file_id)->file = NULL;
         advance_slots(writer);

@@ -154,8 +154,8 @@ int file_writer_take_up(struct file_writer *writer,
 int file_writer_begin(struct file_writer *writer,
                       struct file_writer_file *file);
 /* Lets go of what belongs to its resuming, and of its hidden name: removed, or
- * kept for a later session. */
-void file_writer_leave(struct file_writer *writer,
+ * kept for a later session; returns whether it was kept. */
+bool file_writer_leave(struct file_writer *writer,
                        struct file_writer_file *file, bool is_done);
 struct text file_writer_resume_suffix(const struct file_writer *writer);
 

@@ -257,7 +257,7 @@ int file_writer_begin(struct file_writer *writer, struct file_writer_file *file)
 
 /* ---- leaving one ---- */
 
-void file_writer_leave(struct file_writer *writer,
+bool file_writer_leave(struct file_writer *writer,
                        struct file_writer_file *file, bool is_done)
 {
     char path[LIMIT_PATH_BYTES];
@@ -282,4 +282,5 @@ void file_writer_leave(struct file_writer *writer,
         file_writer_hidden_path(writer, file, path) == 0)
         (void)docroot_unlink(&writer->docroot, path);
     file->has_hidden = false;
+    return keep;
 }

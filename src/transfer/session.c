@@ -72,7 +72,7 @@ struct transfer_session *session_new(struct transfer_node *node, bool is_client)
     session->state = is_client ? SESSION_PREPARING : SESSION_GREETING;
     session->outcome = TRANSFER_CONNECTING;
     session->start_us = clock_wall_us();
-    session->start_ns = loop_now_ns(node->loop);
+    session->start_ns = clock_mono_ns();
     session->heard_ns = session->start_ns;
     session->deadline_error = FASP_ERROR_CONTROL_TIMEOUT;
     session->file_id = UINT64_MAX;
@@ -99,6 +99,13 @@ void session_kick(struct transfer_session *session)
     loop_timer_start(session->node->loop, &session->kick, 0, session_kicked);
 }
 
+int64_t session_now_us(const struct transfer_session *session)
+{
+    uint64_t age_ns = clock_mono_ns() - session->start_ns;
+
+    return session->start_us + (int64_t)(age_ns / 1000);
+}
+
 /* ---- how it ends ---- */
 
 static void end(struct transfer_session *session, enum transfer_state outcome,
@@ -108,7 +115,7 @@ static void end(struct transfer_session *session, enum transfer_state outcome,
         return;
     session->outcome = outcome;
     session->error = error;
-    session->end_us = clock_wall_us();
+    session->end_us = session_now_us(session);
     if (error != FASP_ERROR_NONE) {
         bool has_detail = detail != NULL && detail[0] != '\0';
         snprintf(session->error_text, sizeof session->error_text,

@@ -276,6 +276,9 @@ void session_work_done(struct loop_work *work);
 void session_kick(struct transfer_session *session);
 void session_move(struct transfer_session *session, enum session_state next);
 bool session_is_ending(const struct transfer_session *session);
+/* The wall clock of its start, and what has passed since: it goes on whatever
+ * is done to the clock meanwhile. */
+int64_t session_now_us(const struct transfer_session *session);
 
 /* Ends it, in any state; the first end wins.  `detail` may be NULL. */
 void session_fail(struct transfer_session *session, enum fasp_error error,

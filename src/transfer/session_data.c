@@ -16,7 +16,8 @@
 /* The client of a pull opens the way for the server's data so often. */
 #define OPENING_NS (100 * MS)
 /* A receiving end cannot tell a slow source from a stalled one, nor a sender
- * that is done a slow disk: they wait this many times longer. */
+ * that is done a slow disk: they wait this many times longer, so long as the
+ * peer is heard, which speaks each 250 ms. */
 #define STALL_FACTOR_BLIND 10u
 
 /* Direction 0 is from the client, 1 to it: "EXPORTER-ferry-data", context =
@@ -414,36 +415,59 @@ void session_pump(struct transfer_session *session)
 
 /* ---- time ---- */
 
-/* Anything that a session can make progress by, as one number that grows. */
+/* Anything that a session can make progress by, as one number that grows.
+ * What a sender sends is none: nobody may be there. */
 static uint64_t progress_mark(const struct transfer_session *session)
 {
-    uint64_t mark = session_bytes_transferred(session) + session->counts.done +
-                    session->counts.failed + session->totals.files +
-                    session->totals.folders + session->totals.failed;
+    uint64_t mark = session->counts.done + session->counts.failed +
+                    session->totals.files + session->totals.folders +
+                    session->totals.failed;
 
     if (session->is_sender)
         mark += fasp_sender_delivered(session->sender, FASP_SPACE_DATA) +
+                fasp_sender_delivered(session->sender, FASP_SPACE_CATALOGUE) +
                 session->peer_totals.bytes_written +
                 session->checker.checked_bytes + session->counted.files +
                 session->counted.folders;
     else
-        mark += session->sink->status.written_bytes +
+        mark += session_bytes_transferred(session) +
+                session->sink->status.written_bytes +
                 session->sink->status.checked_bytes;
     return mark;
 }
 
-static bool has_stalled(struct transfer_session *session, uint64_t now_ns)
+/* Which side it is that nothing moves at; NULL while something does. */
+static const char *stalled_side(struct transfer_session *session,
+                                uint64_t now_ns)
 {
     uint64_t wait_ns = session->node->config.stall_timeout_ms * MS;
     uint64_t mark = progress_mark(session);
+    bool sent_all =
+        session->is_sender && fasp_sender_done(session->sender);
 
-    if (!session->is_sender || fasp_sender_done(session->sender))
-        wait_ns *= STALL_FACTOR_BLIND;
     if (mark != session->progress_mark || session->is_paused) {
         session->progress_mark = mark;
         session->progress_ns = now_ns;
     }
-    return now_ns - session->progress_ns >= wait_ns;
+    uint64_t idle_ns = now_ns - session->progress_ns;
+    if (session->datagram_ns != 0 && idle_ns >= wait_ns &&
+        now_ns - session->datagram_ns >= wait_ns)
+        return session->is_sender
+                   ? "no datagram of the receiving node arrives: it hangs, or "
+                     "something blocks UDP"
+                   : "no datagram of the sending node arrives: it hangs, or "
+                     "something blocks UDP";
+    if (!session->is_sender || sent_all)
+        wait_ns *= STALL_FACTOR_BLIND;
+    if (idle_ns < wait_ns)
+        return NULL;
+    if (!session->is_sender)
+        return "the sending node is there and sends nothing: it waits for its "
+               "disk";
+    return sent_all ? "the receiving node has everything, and its disk does "
+                      "not take it"
+                    : "the receiving node is there and takes nothing in: it "
+                      "waits for its disk";
 }
 
 void session_data_tick(struct transfer_session *session, uint64_t now_ns)
@@ -464,8 +488,9 @@ void session_data_tick(struct transfer_session *session, uint64_t now_ns)
         session_fail(session, FASP_ERROR_LOST, NULL);
         return;
     }
-    if (has_stalled(session, now_ns)) {
-        session_fail(session, FASP_ERROR_STALLED, NULL);
+    const char *side = stalled_side(session, now_ns);
+    if (side != NULL) {
+        session_fail(session, FASP_ERROR_STALLED, side);
         return;
     }
     session_stats_tick(session, now_ns);

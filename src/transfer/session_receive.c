@@ -91,11 +91,37 @@ static void ask_sender(struct sink_owner *owner,
     session_add_check(session_of(owner), event);
 }
 
+static struct control_totals totals_of(const struct transfer_session *session)
+{
+    return (struct control_totals){
+        .files_done = session->counts.done,
+        .files_failed = session->counts.failed,
+        .files_skipped = session->counts.skipped,
+        .bytes_written = session->sink->status.written_bytes,
+    };
+}
+
+static void say_progress(struct transfer_session *session)
+{
+    struct control_message message = {.type = CONTROL_PROGRESS,
+                                      .totals = totals_of(session)};
+    const struct control_totals *told = &session->told_totals;
+
+    if (message.totals.bytes_written == told->bytes_written &&
+        message.totals.files_done == told->files_done &&
+        message.totals.files_failed == told->files_failed)
+        return;
+    session->told_totals = message.totals;
+    session_say(session, &message);
+}
+
 static void sink_failed(struct sink_owner *owner)
 {
     struct transfer_session *session = session_of(owner);
     const struct file_writer_status *status = &session->sink->status;
 
+    if (session->state == SESSION_RUNNING)
+        say_progress(session); /* what is on disk, to the last byte */
     session_fail(session, status->error, status->text);
 }
 
@@ -109,16 +135,6 @@ static void sink_progress(struct sink_owner *owner)
         session_kick(session); /* it waits for the sink */
     else
         session_pump_soon(session);
-}
-
-static struct control_totals totals_of(const struct transfer_session *session)
-{
-    return (struct control_totals){
-        .files_done = session->counts.done,
-        .files_failed = session->counts.failed,
-        .files_skipped = session->counts.skipped,
-        .bytes_written = session->sink->status.written_bytes,
-    };
 }
 
 /* Everything is on disk.  Where nothing arrived and one cause explains all,
@@ -203,19 +219,10 @@ void session_receive_turn(struct transfer_session *session, bool flush)
 
 void session_receive_tick(struct transfer_session *session)
 {
-    struct control_message message = {.type = CONTROL_PROGRESS,
-                                      .totals = totals_of(session)};
-    const struct control_totals *told = &session->told_totals;
-
     if (session->state != SESSION_RUNNING)
         return;
     session_receive_turn(session, true);
-    if (message.totals.bytes_written == told->bytes_written &&
-        message.totals.files_done == told->files_done &&
-        message.totals.files_failed == told->files_failed)
-        return;
-    session->told_totals = message.totals;
-    session_say(session, &message);
+    say_progress(session);
 }
 
 /* ---- what the sender tells ---- */

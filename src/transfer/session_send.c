@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "transfer/node_internal.h"
 #include "transfer/session.h"
 
@@ -42,7 +41,7 @@ static void tell_file(struct transfer_session *session,
     if (state == TRANSFER_FILE_RUNNING)
         told.bytes_written = file->skipped_bytes;
     if (state != TRANSFER_FILE_RUNNING)
-        told.end_us = clock_wall_us();
+        told.end_us = session_now_us(session);
     if (state == TRANSFER_FILE_COMPLETED)
         told.bytes_written = file->size_bytes;
     session_tell_file(session, &told);
@@ -53,7 +52,7 @@ static void file_started(struct source_owner *owner,
 {
     struct transfer_session *session = session_of(owner);
 
-    file->start_us = clock_wall_us();
+    file->start_us = session_now_us(session);
     session->counts.started++;
     tell_file(session, batch, file, TRANSFER_FILE_RUNNING, FASP_ERROR_NONE);
 }
@@ -147,8 +146,8 @@ static void tell_failures(struct transfer_session *session,
             .path = text_of(scan_batch_path(batch, failure->path_at)),
             .state = TRANSFER_FILE_FAILED,
             .error = failure->error,
-            .start_us = clock_wall_us(),
-            .end_us = clock_wall_us(),
+            .start_us = session_now_us(session),
+            .end_us = session_now_us(session),
         };
         session_tell_file(session, &told);
     }
@@ -272,7 +271,7 @@ static void take_result(struct transfer_session *session,
     if (file->state == SCAN_FILE_STARTED)
         session->counts.started--;
     else
-        file->start_us = clock_wall_us(); /* empty, or skipped at once */
+        file->start_us = session_now_us(session); /* empty, or skipped */
     source_file_ended(session->source, batch, file);
     tell_file(session, batch, file, state, error);
     if (session->params.remove_sources && state == TRANSFER_FILE_COMPLETED)

@@ -172,7 +172,8 @@ void transfer_stats(const struct transfer_session *session,
 {
     const struct transfer_params *params = &session->params;
     const struct transfer_node *node = session->node;
-    int64_t until_us = session->end_us != 0 ? session->end_us : clock_wall_us();
+    int64_t until_us =
+        session->end_us != 0 ? session->end_us : session_now_us(session);
 
     *stats = (struct transfer_stats){
         .session_id = params->session_id,

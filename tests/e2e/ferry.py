@@ -35,7 +35,7 @@ class Node:
     """One `ferry serve` with a state folder and a docroot of its own."""
 
     def __init__(self, binary, folder, name, soap="127.0.0.1:0",
-                 transfer="127.0.0.1:0", options=()):
+                 transfer="127.0.0.1:0", options=(), env=()):
         self.binary = str(binary)
         self.name = name
         self.state = folder / f"{name}.state"
@@ -43,6 +43,7 @@ class Node:
         self.docroot.mkdir()
         self.log_path = folder / f"{name}.log"
         self.options = list(options)
+        self.env = dict(env)
         self.soap_listen, self.transfer_listen = soap, transfer
         self.process = None
 
@@ -52,7 +53,7 @@ class Node:
             [self.binary, "serve", "--state", self.state, "--docroot",
              self.docroot, "--soap", self.soap_listen, "--transfer",
              self.transfer_listen, "-D", *self.options],
-            stdout=subprocess.PIPE, stderr=log)
+            stdout=subprocess.PIPE, stderr=log, env={**os.environ, **self.env})
         log.close()
         line = self.process.stdout.readline().decode()
         match = READY.fullmatch(line)

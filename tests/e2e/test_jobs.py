@@ -7,20 +7,28 @@ from ferry import (PASSWORD, order, sessions_of, submit, subscribe, wait_job,
                    wait_until)
 
 MIB = 1 << 20
-SIZE = 6 * MIB
-RATE = 16000  # kbit/s: SIZE takes three seconds
+SIZE = 24 * MIB
+RATE = 64000  # kbit/s: SIZE takes three seconds
+BEFORE = 8 * MIB  # on disk when the fault comes
 
 @pytest.fixture
 def content():
     return os.urandom(SIZE)
 
 
+def ends(here, there, operation="Push"):
+    """The paths of what is sent and of what arrives."""
+    sender, receiver = (here, there) if operation == "Push" else (there, here)
+    return sender.docroot / "in", receiver.docroot / "out"
+
+
 def start(here, there, content, **options):
-    """A push that runs and has something on disk at the other node."""
-    (here.docroot / "in").write_bytes(content)
+    """A job that runs and has something on disk at the receiving node."""
+    ends(here, there, options.get("operation", "Push"))[0].write_bytes(content)
     options = {"rate": RATE, "retries": 3, "retry_s": 1, **options}
     job_id = submit(here, order(there, **options))
-    wait_until("bytes", lambda: sessions_of(here, job_id)[0].BytesWritten)
+    wait_until("bytes", lambda: sessions_of(
+        here, job_id)[0].BytesWritten >= min(BEFORE, len(content) // 3))
     return job_id
 
 
@@ -28,33 +36,44 @@ def told(observer, kind):
     return [n.topic for n in observer.received if n.kind == kind]
 
 
-def expect_retried(here, there, job_id, content, state, error):
-    """It failed once in the way that is expected and then came through."""
+def expect_retried(here, there, job_id, content, state, error,
+                   operation="Push"):
+    """It failed once in the way that is expected, and then came through
+    without sending again what was on disk."""
     last, first = wait_job(here, job_id)
     assert (first.Status, first.JobRetryCount) == (state, 0), first
     assert first.ErrorCode in error, first
     assert (last.Status, last.JobRetryCount, last.JobMaxRetries) == (
         "completed", 1, 3)
     assert last.ErrorCode == 0 and last.UUID != first.UUID
-    assert (there.docroot / "out").read_bytes() == content
+    assert ends(here, there, operation)[1].read_bytes() == content
     assert first.FilesComplete == 0 and last.FilesComplete == 1
+    # Blocks of 1 MiB that were begun are sent again, and what was written
+    # since the figures were stored, as they are once a second.
+    had = max(first.BytesWritten, BEFORE)
+    assert last.BytesTransferred <= SIZE - had + 3 * MIB, (first, last)
+    assert last.BytesWritten == SIZE
 
 
+BOTH = pytest.mark.parametrize("operation", ("Push", "Pull"))
 JOB_RETRIED = ["Connecting", "Start", "Status", "Connecting", "Stop"]
 SESSIONS_RETRIED = ["Start", "Error", "Stop", "Start", "Stop"]
 
 
-def test_the_remote_is_killed_and_comes_back(pair, observe, content):
+@BOTH
+def test_the_remote_is_killed_and_comes_back(
+        pair, observe, content, operation):
     here, there = pair
     observer = observe()
     subscribe(here, observer)
-    job_id = start(here, there, content)
+    job_id = start(here, there, content, operation=operation)
     there.kill()
     wait_until("willretry", lambda:
                sessions_of(here, job_id)[0].Status == "willretry")
     assert here.client("IScpTransferNET-200604").ListJobs() == [job_id]
     there.start()
-    expect_retried(here, there, job_id, content, "willretry", {12, 16, 39})
+    expect_retried(here, there, job_id, content, "willretry",
+                   {12, 16, 39}, operation)
     observer.wait_for("the job's Stop", lambda got: [
         n for n in got if n.kind == "job" and n.topic == "Stop"])
     assert told(observer, "job") == JOB_RETRIED
@@ -64,33 +83,40 @@ def test_the_remote_is_killed_and_comes_back(pair, observe, content):
     assert ids == [sessions[0]] * 3 + [sessions[1]] * 2
 
 
-def test_this_node_is_killed_and_its_jobs_go_on(pair, observe, content):
+@BOTH
+def test_this_node_is_killed_and_its_jobs_go_on(
+        pair, observe, content, operation):
     here, there = pair
     observer = observe()
     subscribe(here, observer)
-    job_id = start(here, there, content, retry_s=600)
+    job_id = start(here, there, content, retry_s=600, operation=operation)
     here.kill()
     here.start()
-    expect_retried(here, there, job_id, content, "orphaned", {16})
+    expect_retried(here, there, job_id, content, "orphaned", {16},
+                   operation)
     observer.wait_for("the job's Stop", lambda got: [
         n for n in got if n.kind == "job" and n.topic == "Stop"])
     assert told(observer, "job") == JOB_RETRIED
     assert told(observer, "session") == SESSIONS_RETRIED
 
 
-def test_this_node_is_stopped_and_its_jobs_go_on(pair, content):
+@BOTH
+def test_this_node_is_stopped_and_its_jobs_go_on(pair, content, operation):
     here, there = pair
-    job_id = start(here, there, content, retry_s=600)
+    job_id = start(here, there, content, retry_s=600, operation=operation)
     here.stop()
     here.start()
-    expect_retried(here, there, job_id, content, "willretry", {16})
+    expect_retried(here, there, job_id, content, "willretry", {16},
+                   operation)
 
 
-def test_the_control_connection_is_cut(path, content):
+@BOTH
+def test_the_control_connection_is_cut(path, content, operation):
     here, there, proxy = path
-    job_id = start(here, there, content)
+    job_id = start(here, there, content, operation=operation)
     proxy.cut()
-    expect_retried(here, there, job_id, content, "willretry", {12, 16})
+    expect_retried(here, there, job_id, content, "willretry",
+                   {12, 16}, operation)
 
 
 def test_udp_is_blocked_for_five_seconds_and_nobody_notices(path, content):
