@@ -8,7 +8,7 @@ from ferry import (PASSWORD, order, sessions_of, submit, subscribe, wait_job,
 
 MIB = 1 << 20
 SIZE = 24 * MIB
-RATE = 64000  # kbit/s: SIZE takes three seconds
+RATE = 128000  # kbit/s: SIZE takes one and a half seconds
 BEFORE = 8 * MIB  # on disk when the fault comes
 
 @pytest.fixture
