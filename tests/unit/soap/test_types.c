@@ -41,11 +41,18 @@ static const struct soap_type *find_type(enum soap_namespace ns,
     return NULL;
 }
 
-static const char *after_colon(const char *name)
+/* Whether a type of a schema, "isc:IScpTransferType", is `type`: two schemas
+ * have types of one name. */
+static bool is_type(const struct soap_type *type, const char *xs_type)
 {
-    const char *colon = strchr(name, ':');
+    static const char *const prefixes[SOAP_NS_COUNT] = {
+        [SOAP_NS_JOB] = "job:", [SOAP_NS_ISC] = "isc:", [SOAP_NS_F06] = "f06:",
+        [SOAP_NS_F09] = "f09:", [SOAP_NS_EVT] = "evt:",
+    };
+    const char *prefix = prefixes[type->ns];
 
-    return colon == NULL ? name : colon + 1;
+    return strncmp(xs_type, prefix, strlen(prefix)) == 0 &&
+           strcmp(xs_type + strlen(prefix), type->name) == 0;
 }
 
 static bool is_kind(const struct soap_field *field, const char *xs_type)
@@ -62,8 +69,7 @@ static bool is_kind(const struct soap_field *field, const char *xs_type)
     };
 
     if (strncmp(xs_type, "xs:", 3) != 0)
-        return field->kind == SOAP_KIND_STRUCT &&
-               strcmp(field->type->name, after_colon(xs_type)) == 0;
+        return field->kind == SOAP_KIND_STRUCT && is_type(field->type, xs_type);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(xs_type + 3, kinds[i].name) == 0)
             return field->kind == kinds[i].kind;
@@ -71,6 +77,33 @@ static bool is_kind(const struct soap_field *field, const char *xs_type)
     return strcmp(xs_type, "xs:string") == 0 &&
            (field->kind == SOAP_KIND_TEXT || field->kind == SOAP_KIND_WORD ||
             field->kind == SOAP_KIND_XML);
+}
+
+/* The tables know nothing else: no choice, no attribute, no nil, no default. */
+static bool is_known(const char *name, const char **attributes)
+{
+    static const char *const names[] = {
+        "xs:schema",   "xs:annotation",     "xs:documentation",
+        "xs:include",  "xs:import",         "xs:complexType",
+        "xs:sequence", "xs:complexContent", "xs:extension",
+        "xs:element",
+    };
+    static const char *const of_elements[] = {"name", "type", "minOccurs",
+                                              "maxOccurs", "form"};
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        known |= strcmp(name, names[i]) == 0;
+    if (strcmp(name, "xs:element") != 0)
+        return known &&
+               (strcmp(name, "xs:sequence") != 0 || attributes[0] == NULL);
+    for (; attributes[0] != NULL; attributes += 2) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof of_elements / sizeof of_elements[0]; i++)
+            found |= strcmp(attributes[0], of_elements[i]) == 0;
+        known &= found;
+    }
+    return known;
 }
 
 static void check_row(struct walk *walk, const char **attributes)
@@ -97,6 +130,10 @@ static void check_row(struct walk *walk, const char **attributes)
                  walk->type->name, name);
     if (strcmp(max, "1") != 0) {
         cr_expect_eq(field->occurs, SOAP_MANY, "%s/%s", walk->type->name, name);
+        cr_expect(is_optional,
+                  "%s/%s: the tables have no list that must not "
+                  "be empty",
+                  walk->type->name, name);
         cr_expect_eq(field->occurs_max,
                      strcmp(max, "unbounded") == 0 ? SOAP_LIST_MAX
                                                    : (uint32_t)atoi(max),
@@ -115,8 +152,8 @@ static void check_base(struct walk *walk, const char **attributes)
     const struct soap_field *field = &walk->type->fields[walk->row++];
 
     cr_assert_eq(field->kind, SOAP_KIND_BASE, "%s", walk->type->name);
-    cr_expect_str_eq(field->type->name,
-                     after_colon(attribute(attributes, "base", "")));
+    cr_expect(is_type(field->type, attribute(attributes, "base", "")), "%s",
+              walk->type->name);
 }
 
 static void on_start(void *user, const char *name, const char **attributes)
@@ -126,6 +163,8 @@ static void on_start(void *user, const char *name, const char **attributes)
     const char *own = attribute(attributes, "name", NULL);
 
     walk->depth++;
+    cr_assert(is_known(name, attributes), "%s: %s of %s", walk->file, name,
+              walk->type == NULL ? "nothing" : walk->type->name);
     if (strcmp(name, "xs:schema") == 0) {
         const char *uri = attribute(attributes, "targetNamespace", "");
         while (strcmp(soap_namespace_uri(walk->ns), uri) != 0)
