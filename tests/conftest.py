@@ -5,6 +5,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "e2e"))
 
+from answers import take_wrong  # noqa: E402
 from ferry import Node, Observer  # noqa: E402
 from proxy import FAR, Proxy  # noqa: E402
 
@@ -17,6 +18,14 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def binary(request):
     return pathlib.Path(request.config.getoption("--ferry")).resolve()
+
+
+@pytest.fixture(autouse=True)
+def every_answer_is_valid():
+    """No test passes that saw an answer or a notification of a wrong form."""
+    yield
+    wrong = take_wrong()
+    assert not wrong, wrong
 
 
 @pytest.fixture

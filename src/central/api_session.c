@@ -77,8 +77,9 @@ static struct session *find_running(struct api_call *call,
     if (session == NULL)
         return NULL;
     if (session->transfer == NULL) {
-        api_fault_client(call, "SessionID: expected a session that runs; this "
-                               "one %s",
+        api_fault_client(call,
+                         "SessionID: expected a session that runs; this "
+                         "one %s",
                          session->shown->row.state == STORE_SESSION_WAITING
                              ? "waits for its turn"
                              : "has ended");

@@ -20,8 +20,10 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from ferry import Node, order  # noqa: E402
+from answers import take_wrong  # noqa: E402
+from ferry import Node, Observer, order, subscribe  # noqa: E402
 from lxml import etree  # noqa: E402
+from tee import Tee  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME")
                      or pathlib.Path.home() / ".cache") / "ferry" / "clients"
@@ -281,7 +283,8 @@ def expected_names(base):
     return names + ALSO_EXPECTED
 
 
-def run_stack(name, must, prepare, base, orders, expected, count):
+def run_stack(name, must, prepare, tee, orders, expected, count):
+    base, answers_before = tee.base, tee.answers
     with tempfile.TemporaryDirectory() as work:
         try:
             command, environment = prepare(base, pathlib.Path(work))
@@ -323,6 +326,10 @@ def run_stack(name, must, prepare, base, orders, expected, count):
         if done.returncode != 0 or plan is None:
             count.fails(f"{name}: ended with {done.returncode} before its end")
         print(done.stderr[-6000:], file=sys.stderr)
+    if wrong := take_wrong():
+        count.fails(f"{name}: not as the schemas say: {wrong}")
+    if tee.answers - answers_before < len(expected):
+        count.fails(f"{name}: {tee.answers - answers_before} answers seen")
     print(f"{name}: {count.passed - before[0]} passed, "
           f"{count.failed - before[1]} failed, "
           f"{count.skipped - before[2]} skipped", flush=True)
@@ -350,10 +357,18 @@ def main():
                 "<Method>Public Key</Method></Methods>"
                 "<KeyPath>/no/such/key</KeyPath>"))
             expected = expected_names(here.soap)
+            # What the stacks' own observers get, this one is told as well.
+            observer = Observer()
+            subscribe(here, observer)
+            tee = Tee(here.soap)
             for name, must, prepare in STACKS:
                 if not wanted or name in wanted:
-                    run_stack(name, must, prepare, here.soap, orders,
-                              expected, count)
+                    run_stack(name, must, prepare, tee, orders, expected,
+                              count)
+            tee.close()
+            observer.close()
+            if not observer.received:
+                count.fails("no notification was seen")
         finally:
             here.stop()
             there.stop()

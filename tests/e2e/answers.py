@@ -7,7 +7,9 @@ whatever thread; a test in which one was wrong fails (`wrong`, conftest.py).
 
 import pathlib
 import re
+import threading
 
+import requests
 from lxml import etree
 
 SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "schemas"
@@ -93,13 +95,36 @@ def check_fault(fault, match):
 # ---- all that is seen ----
 
 wrong = []
+one_at_a_time = threading.Lock()
 
 
 def look(text, what):
-    """Checks an envelope that came from a node, or one from its observer."""
+    """Checks an envelope that came from a node, whoever asked for it."""
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        check_envelope(text)
+        with one_at_a_time: # the schema keeps its last errors
+            check_envelope(text)
     except (AssertionError, UnicodeDecodeError, etree.LxmlError) as error:
         wrong.append(f"{what}: {type(error).__name__}: {error}\n{text[:3000]}")
+
+
+def take_wrong():
+    """What was wrong since it was asked last, as one text."""
+    found = "\n".join(wrong)
+    wrong.clear()
+    return found
+
+
+requests_send = requests.Session.send
+
+
+def send_and_look(self, request, **options):
+    """requests, and zeep on it: every answer to a POST is a SOAP envelope."""
+    answer = requests_send(self, request, **options)
+    if request.method == "POST":
+        look(answer.content, f"the answer of {request.url}")
+    return answer
+
+
+requests.Session.send = send_and_look

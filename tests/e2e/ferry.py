@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import zeep
-from answers import NS  # noqa: F401
+from answers import NS, look
 from lxml import etree
 
 PASSWORD = "sesame & 'more'"
@@ -189,6 +189,7 @@ class Observer:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                look(body, "a notification")
                 notification = Notification(body)
                 notification.action = self.headers.get("SOAPAction")
                 notification.headers = self.headers

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 
 import pytest
+from answers import look
 from ferry import PASSWORD, Node
 
 F06 = "urn:Aspera:XML:FASPSessionNET:2006/01:Types"
@@ -77,7 +78,9 @@ def call(connection, body, headers):
         f"envelope/'><s:Body>{body}</s:Body></s:Envelope>",
         {"Content-Type": "text/xml", **headers})
     answer = connection.getresponse()
-    return answer.status, answer.getheader("WWW-Authenticate"), answer.read().decode()
+    text = answer.read().decode()
+    look(text, "an answer over TLS")
+    return answer.status, answer.getheader("WWW-Authenticate"), text
 
 
 def test_only_users_with_their_password_may_call(node):
