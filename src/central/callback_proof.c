@@ -38,6 +38,7 @@ void callback_proof_start(struct callback_proof *proof,
     struct http_call_request request = {
         .method = HTTP_METHOD_GET,
         .timeout_ns = PROOF_NS,
+        .wait_ns_max = PROOF_NS,
         .response_bytes_max = ANSWER_BYTES_MAX,
         .address_check = address_check,
     };

@@ -30,6 +30,8 @@ const char *http_call_error_text(enum http_call_error error)
         return "cannot connect";
     case HTTP_CALL_TIMEOUT:
         return "no answer in time";
+    case HTTP_CALL_BUSY:
+        return "all its connections are in use";
     case HTTP_CALL_CLOSED:
         return "the connection was closed without an answer";
     case HTTP_CALL_PROTOCOL:
@@ -190,14 +192,13 @@ static void push_last(struct client_destination *destination,
     destination->waiting_last = call;
 }
 
-static struct http_call *pop_first(struct client_destination *destination)
+static void pop_first(struct client_destination *destination)
 {
     struct http_call *call = destination->waiting_first;
 
     destination->waiting_first = call->next;
     if (call->next == NULL)
         destination->waiting_last = NULL;
-    return call;
 }
 
 static void take_out(struct client_destination *destination,
@@ -218,9 +219,29 @@ static void take_out(struct client_destination *destination,
         destination->waiting_last = before;
 }
 
-void client_requeue(struct http_call *call)
+static void http_call_deadline_fired(struct loop_timer *timer);
+
+/* Ends the state that the call is in after `limit_ns`. */
+static void start_deadline(struct http_call *call, uint64_t limit_ns)
+{
+    struct loop *loop = call->client->loop;
+
+    loop_timer_start(loop, &call->deadline, loop_now_ns(loop) + limit_ns,
+                     http_call_deadline_fired);
+}
+
+static void start_waiting(struct http_call *call)
 {
     call->state = CALL_WAITING;
+    if (call->request.wait_ns_max != 0)
+        start_deadline(call, call->request.wait_ns_max);
+    else
+        loop_timer_stop(call->client->loop, &call->deadline);
+}
+
+void client_requeue(struct http_call *call)
+{
+    start_waiting(call);
     call->conn = NULL;
     call->result = (struct http_call_result){0};
     push_first(call->destination, call);
@@ -246,7 +267,9 @@ static bool serve_first(struct client_destination *destination)
     struct client_conn *conn = find_free_conn(destination);
 
     if (conn != NULL && !call->retried && client_conn_allows(conn, call)) {
-        client_conn_take(conn, pop_first(destination));
+        pop_first(destination);
+        start_deadline(call, call->request.timeout_ns);
+        client_conn_take(conn, call);
         return true;
     }
     /* One that is no good for this call must not keep its place. */
@@ -256,6 +279,7 @@ static bool serve_first(struct client_destination *destination)
         client->limits.connections_per_destination_max)
         return false;
     pop_first(destination);
+    start_deadline(call, call->request.timeout_ns);
     if (!client_conn_start(destination, call)) {
         call->result.error = HTTP_CALL_NO_MEMORY;
         client_finish(call);
@@ -315,7 +339,10 @@ static void end_call(struct http_call *call, enum http_call_error error)
 
 static void http_call_deadline_fired(struct loop_timer *timer)
 {
-    end_call(OWNER_OF(timer, struct http_call, deadline), HTTP_CALL_TIMEOUT);
+    struct http_call *call = OWNER_OF(timer, struct http_call, deadline);
+
+    end_call(call, call->state == CALL_WAITING ? HTTP_CALL_BUSY
+                                               : HTTP_CALL_TIMEOUT);
 }
 
 void http_call_cancel(struct http_call *call)
@@ -353,9 +380,7 @@ void http_call_start(struct http_client *client, struct http_call *call,
         client_finish(call);
         return;
     }
-    loop_timer_start(client->loop, &call->deadline,
-                     loop_now_ns(client->loop) + call->request.timeout_ns,
-                     http_call_deadline_fired);
+    start_waiting(call);
     push_last(call->destination, call);
     client_wake(call->destination);
 }

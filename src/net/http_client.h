@@ -49,7 +49,8 @@ enum http_call_error {
     HTTP_CALL_RESOLVE,   /* the name has no address */
     HTTP_CALL_FORBIDDEN, /* address_check refused every address */
     HTTP_CALL_CONNECT,   /* nobody listens, no route, ... */
-    HTTP_CALL_TIMEOUT,   /* of the whole call */
+    HTTP_CALL_TIMEOUT,   /* timeout_ns */
+    HTTP_CALL_BUSY,      /* wait_ns_max: no connection became free */
     HTTP_CALL_CLOSED,    /* the peer closed it without a whole answer */
     HTTP_CALL_PROTOCOL,  /* the answer was not HTTP, or over its limits */
     HTTP_CALL_TOO_LARGE, /* the body is over response_bytes_max; status and
@@ -85,7 +86,11 @@ struct http_call_request {
     struct text webhook_timestamp;
     struct text webhook_signature;
     struct text body;            /* of a POST */
-    uint64_t timeout_ns;         /* of all of it; 0 = HTTP_CALL_TIMEOUT_NS */
+    /* From when it has a connection, or begins to make one: it is not the
+     * destination's fault how long a call waits for others to end.  0 =
+     * HTTP_CALL_TIMEOUT_NS. */
+    uint64_t timeout_ns;
+    uint64_t wait_ns_max; /* for a connection; 0 = as long as it takes */
     uint32_t response_bytes_max; /* 0 = HTTP_CALL_RESPONSE_BYTES */
     /* May be NULL: then every address is allowed.  Sees each address before a
      * connection to it is made or used; false refuses it. */
@@ -113,7 +118,7 @@ struct http_call {
     struct client_destination *destination;
     struct client_conn *conn; /* that it is carried by */
     struct http_call *next;   /* waiting or finished */
-    struct loop_timer deadline;
+    struct loop_timer deadline; /* of waiting, then of the call */
     struct http_call_result result;
     struct text_builder body;
     char media_type[HTTP_CALL_MEDIA_TYPE_BYTES];

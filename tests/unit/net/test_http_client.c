@@ -444,6 +444,53 @@ Test(http_client, calls_beyond_the_connections_wait_in_order)
     peer_close(peers[1]);
 }
 
+Test(http_client, the_deadline_counts_from_when_there_is_a_connection)
+{
+    struct http_call_request request = ping();
+
+    client.limits.connections_per_destination_max = 1;
+    start(0, request);
+    request.timeout_ns = 400 * MS;
+    start(1, request);
+    struct http_peer *peer = peer_accept(listen_fd);
+    peer_expect(peer, "ping");
+    peer_turn_ms(500);
+    cr_assert_eq(outcomes[1].done_count, 0, "it only waits its turn");
+    peer_send(peer, OK_EMPTY);
+    expect(&outcomes[0], HTTP_CALL_GOOD, 200);
+    peer_expect(peer, "ping");
+    peer_send(peer, OK_EMPTY);
+    expect(&outcomes[1], HTTP_CALL_GOOD, 200);
+    request.timeout_ns = 20 * MS;
+    start(1, request);
+    peer_expect(peer, "ping");
+    expect(&outcomes[1], HTTP_CALL_TIMEOUT, 0);
+    peer_close(peer);
+}
+
+Test(http_client, a_call_may_limit_how_long_it_waits_for_a_connection)
+{
+    struct http_call_request request = ping();
+
+    client.limits.connections_per_destination_max = 1;
+    start(0, request);
+    request.wait_ns_max = 20 * MS;
+    start(1, request);
+    struct http_peer *peer = peer_accept(listen_fd);
+    peer_expect(peer, "ping");
+    expect(&outcomes[1], HTTP_CALL_BUSY, 0);
+    request.wait_ns_max = 400 * MS;
+    start(1, request);
+    peer_send(peer, OK_EMPTY);
+    expect(&outcomes[0], HTTP_CALL_GOOD, 200);
+    /* Its turn came in time: now it has all of timeout_ns. */
+    peer_expect(peer, "ping");
+    peer_turn_ms(500);
+    peer_send(peer, OK_EMPTY);
+    expect(&outcomes[1], HTTP_CALL_GOOD, 200);
+    peer_close(peer);
+}
+
 static bool check_no(struct http_call *call, const struct address *address)
 {
     cr_assert_eq(call, &outcomes[0].call);
