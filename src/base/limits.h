@@ -93,6 +93,8 @@
 #define LIMIT_SUBSCRIPTION_MAX_S 2592000u
 /* Connections to one observer's address at a time. */
 #define LIMIT_DELIVERIES_PER_ADDRESS 8u
+/* A bundle of authorities in PEM: those of the browsers take 220 KiB. */
+#define LIMIT_AUTHORITIES_BYTES (4u << 20)
 /* A callback address longer than this is somebody's attempt to leak data. */
 #define LIMIT_CALLBACK_URL_BYTES 2048u
 /* Subscriptions of one user, or from one address: nobody takes all of them. */

@@ -1,8 +1,12 @@
 #include "central/callback_policy.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "http/fields.h"
+#include "http/url.h"
 
 /* Whether the address is one of this machine: only then it can be bound. */
 static bool is_local(const struct address *address)
@@ -144,4 +148,36 @@ bool callback_prefix_parse(struct text text, struct callback_prefix *prefix)
     memcpy(prefix->ip, address.ip, sizeof prefix->ip);
     prefix->bits = (uint8_t)bits;
     return true;
+}
+
+bool callback_destination_parse(struct text text, struct text *host,
+                                uint16_t *port)
+{
+    char url[sizeof "https:///" + HTTP_HOST_BYTES_MAX + 8];
+    struct http_url parts;
+
+    int size = snprintf(url, sizeof url, "https://%.*s/", (int)text.size_bytes,
+                        text.data);
+    if (size <= 0 || (size_t)size >= sizeof url ||
+        http_url_parse(text_of(url), &parts) != HTTP_URL_GOOD ||
+        parts.authority.size_bytes != text.size_bytes)
+        return false;
+    /* Without a port the authority ends with the host. */
+    uint32_t host_at = (uint32_t)(parts.host.data - parts.authority.data);
+    *host = text_from(text.data + host_at, parts.host.size_bytes);
+    uint32_t rest = parts.authority.size_bytes - host_at - host->size_bytes;
+    *port = rest > 1 ? parts.port : 0;
+    return true;
+}
+
+bool callback_is_unchecked(const struct callback_policy *policy,
+                           struct text host, uint16_t port)
+{
+    for (uint32_t i = 0; i < policy->unchecked_count; i++) {
+        const struct callback_destination *one = &policy->unchecked[i];
+        if ((one->port == 0 || one->port == port) &&
+            text_is_nocase(host, one->host))
+            return true;
+    }
+    return false;
 }

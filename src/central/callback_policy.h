@@ -36,17 +36,33 @@ struct callback_list {
     uint32_t count;
 };
 
+/* An https observer: "observer.example.org:8443"; port 0 is any. */
+struct callback_destination {
+    const char *host; /* borrowed */
+    uint16_t port;
+};
+
 struct callback_policy {
     struct address soap_address;     /* as bound */
     struct address transfer_address; /* as bound */
     struct callback_list allow; /* empty: the defaults above */
     struct callback_list deny;
     bool proves; /* an observer has to show that it wants to be one */
+    /* Those whose certificates are not checked; borrowed. */
+    const struct callback_destination *unchecked;
+    uint32_t unchecked_count;
 };
 
 /* Reads one; false for anything else, and for one with bits beyond its own
  * length: 10.1.2.3/8 is somebody's mistake. */
 bool callback_prefix_parse(struct text text, struct callback_prefix *prefix);
+
+/* Reads "host", "host:port", "[::1]:8443"; `*host` borrows from `text`. */
+bool callback_destination_parse(struct text text, struct text *host,
+                                uint16_t *port);
+/* Whether this https destination need not prove who it is. */
+bool callback_is_unchecked(const struct callback_policy *policy,
+                           struct text host, uint16_t port);
 
 /* NULL = `address` may be called; else the reason why not, for people. */
 const char *callback_refused(const struct callback_policy *policy,

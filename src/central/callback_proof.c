@@ -14,7 +14,7 @@ static void call_done(struct http_call *call,
     const char *problem = NULL;
 
     if (result->error != HTTP_CALL_GOOD)
-        problem = http_call_error_text(result->error);
+        problem = http_call_error_text(result);
     else if (result->status != 200)
         problem = "its answer was not 200";
     else if (!text_is(text_trim(result->body), proof->nonce))

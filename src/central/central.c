@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "central/callback_tls.h"
 #include "central/context.h"
 #include "central/soap_listener.h"
 #include "central/events_room.h"
@@ -258,10 +259,14 @@ static int open_parts(struct central *central, char *error)
         .compacts = central->config.compacts,
     };
 
-    int ret = state_folder_open(&central->folder, central->state_dir, error,
-                                CENTRAL_ERROR_BYTES);
+    http_client_init(&central->client, central->loop, NULL);
+    int ret = callback_tls_open(central, &central->config, error);
     if (ret != 0)
         return ret;
+    ret = state_folder_open(&central->folder, central->state_dir, error,
+                            CENTRAL_ERROR_BYTES);
+    if (ret != 0)
+        goto close_tls;
     fingerprint_format(central->folder.identity.fingerprint,
                        central->fingerprint);
     ret = store_open_with(&central->store, central->loop, central->store_path,
@@ -281,7 +286,6 @@ static int open_parts(struct central *central, char *error)
     if (central->config.backlog != 0)
         http_server_set_backlog(&central->server, central->config.backlog);
 
-    http_client_init(&central->client, central->loop, NULL);
     changes_init(&central->changes, central->loop, central->store, event_told,
                  central);
     event_polls_open(&central->polls, central);
@@ -299,6 +303,8 @@ close_store:
     close_store(central);
 close_folder:
     state_folder_close(&central->folder);
+close_tls:
+    callback_tls_close(central);
     return ret;
 }
 
@@ -355,8 +361,11 @@ bool central_change(struct central *central,
     char docroot[PATH_MAX];
 
     if (check_docroot(config->docroot, docroot, error) != 0 ||
-        set_trust_paths(central, config, error) != 0)
+        set_trust_paths(central, config, error) != 0 ||
+        callback_tls_open(central, config, error) != 0)
         return false;
+    ours->callbacks = config->callbacks;
+    ours->callback_authorities = config->callback_authorities;
     snprintf(central->docroot, sizeof central->docroot, "%s", docroot);
     ours->settings = config->settings;
     ours->sessions_running_max = config->sessions_running_max != 0

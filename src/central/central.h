@@ -58,6 +58,8 @@ struct central_config {
     /* Which observers may be called; the two addresses are set here, what the
      * lists point to stays the caller's. */
     struct callback_policy callbacks;
+    /* PEM: who may sign the certificates of https observers; [the system's] */
+    const char *callback_authorities;
     uint32_t sessions_max;             /* [LIMIT_SESSIONS] of remote nodes */
     uint32_t backlog;                  /* [4096] of SOAP's listener */
     bool allows_plain; /* the cipher None, where the other node does, too */
@@ -81,10 +83,11 @@ int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES]);
 
 /* Takes from `config` what may change while the service runs: settings, the
- * docroot, time-outs, numbers of sessions, known hosts and keys.  New jobs, sessions
+ * docroot, time-outs, numbers of sessions, known hosts and keys, which
+ * observers may be called and who signs for them.  New jobs, sessions
  * and logins go by it; the rules of rates hold for running ones from the next
  * change on.  The rest of `config` is not looked at.  False, and nothing has
- * changed, for a docroot that is none. */
+ * changed, for a docroot that is none or authorities that cannot be read. */
 bool central_change(struct central *central,
                     const struct central_config *config,
                     char error[CENTRAL_ERROR_BYTES]);

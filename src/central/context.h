@@ -54,6 +54,8 @@ struct central {
     struct store *store;
     struct transfer_node *node;
     struct http_client client;
+    struct tls_context *observer_tls; /* NULL: no authorities are known */
+    struct tls_context *observer_tls_unchecked;
     struct subscriptions *subscriptions;
     struct event_polls polls;
     struct changes changes;

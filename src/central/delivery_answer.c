@@ -59,7 +59,7 @@ bool delivery_succeeded(struct subscriptions *subs,
     if (result->error != HTTP_CALL_GOOD &&
         result->error != HTTP_CALL_TOO_LARGE) {
         snprintf(reason, reason_bytes, "%s",
-                 http_call_error_text(result->error));
+                 http_call_error_text(result));
         return false;
     }
     bool is_2xx = result->status / 100 == 2;

@@ -1,56 +1,17 @@
 #include "central/soap_listener.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "central/context.h"
+#include "central/pem_file.h"
 #include "central/service.h"
 #include "crypto/identity.h"
 #include "crypto/tls.h"
 
 /* A chain of ten RSA certificates takes a quarter of it. */
-#define PEM_BYTES_MAX 65536
-
-/* Reads a file of PEM blocks.  Returns 0 or CENTRAL_BAD_CONFIG. */
-static int read_pem(const char *path, bool is_key, struct text_builder *pem,
-                    char *error)
-{
-    char buffer[4096];
-    struct stat status;
-    ssize_t count = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        snprintf(error, CENTRAL_ERROR_BYTES, "%s cannot be read: %s", path,
-                 strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return CENTRAL_BAD_CONFIG;
-    }
-    pem->size_bytes_max = PEM_BYTES_MAX;
-    while ((count = read(fd, buffer, sizeof buffer)) > 0)
-        text_add(pem, text_from(buffer, (size_t)count));
-    close(fd);
-    explicit_bzero(buffer, sizeof buffer);
-    if (count < 0 || pem->failed || pem->size_bytes == 0) {
-        snprintf(error, CENTRAL_ERROR_BYTES,
-                 "%s cannot be read, is empty, or is too large for PEM", path);
-        return CENTRAL_BAD_CONFIG;
-    }
-    if (is_key && (status.st_mode & S_IRWXO) != 0) {
-        snprintf(error, CENTRAL_ERROR_BYTES,
-                 "the key %s can be read by every user of this machine: "
-                 "chmod o= it",
-                 path);
-        return CENTRAL_BAD_CONFIG;
-    }
-    return 0;
-}
+#define PEM_BYTES_MAX 65536u
 
 static void wipe(struct text_builder *builder)
 {
@@ -74,10 +35,10 @@ static int open_tls(struct central *central, char *error)
         identity_format(&central->folder.identity, &certificates);
         identity_format(&central->folder.identity, &key);
     } else {
-        ret = read_pem(certificate_path, key_path == certificate_path,
-                       &certificates, error);
+        ret = pem_file_read(certificate_path, PEM_BYTES_MAX,
+                            key_path == certificate_path, &certificates, error);
         if (ret == 0)
-            ret = read_pem(key_path, true, &key, error);
+            ret = pem_file_read(key_path, PEM_BYTES_MAX, true, &key, error);
     }
     if (ret == 0) {
         central->soap_tls =

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/state.h"
+#include "central/callback_tls.h"
 #include "central/context.h"
 #include "central/soap_listener.h"
 #include "central/job_steps.h"
@@ -53,6 +54,7 @@ static void client_stopped(struct http_client *client)
 {
     struct central *central = OWNER_OF(client, struct central, client);
 
+    callback_tls_close(central);
     move(central, CENTRAL_STOPPING_STORE);
     store_close(central->store, central, store_closed);
 }

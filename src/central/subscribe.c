@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "central/api.h"
 #include "central/callback_proof.h"
+#include "central/callback_tls.h"
 #include "central/context.h"
 #include "central/subscriptions_private.h"
 #include "soap/fault.h"
@@ -60,12 +61,16 @@ static bool check_endpoint(struct api_call *call, const char *name,
     enum http_url_result result = http_url_parse(endpoint->address, &url);
     if (result != HTTP_URL_GOOD) {
         api_fault_client(call,
-                         "%s/Address: expected an http address: %s", name,
-                         http_url_result_text(result));
+                         "%s/Address: expected an http or https address: %s",
+                         name, http_url_result_text(result));
         return false;
     }
-    if (url.is_https) {
-        api_fault_not_built(call, "an observer with an https address");
+    if (url.is_https && !callback_tls_knows(call->central, &url)) {
+        api_fault_client(call,
+                         "%s/Address: this server has no authorities to check "
+                         "an https observer's certificate with; its "
+                         "administrator sets ferry/callback_ca",
+                         name);
         return false;
     }
     if (address_parse_ip(url.host, url.port, &address)) {

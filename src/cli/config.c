@@ -125,12 +125,26 @@ static bool store_text(struct reading *reading, const struct setting_row *row,
     return true;
 }
 
-/* Adds to a list, which doubles when it is full. */
+/* Makes room for one more in a list, which doubles when it is full.  Returns the
+ * list, or NULL with `why`. */
+static void *make_room(struct reading *reading, void *items, uint32_t count,
+                       size_t item_bytes, char why[WHY_BYTES])
+{
+    if ((count & (count - 1)) != 0)
+        return items;
+    void *more = arena_take_zeroed(&reading->config->arena,
+                                   count == 0 ? 1 : count * 2, item_bytes);
+    if (more == NULL)
+        snprintf(why, WHY_BYTES, "memory is used up");
+    else if (count > 0)
+        memcpy(more, items, count * item_bytes);
+    return more;
+}
+
 static bool store_network(struct reading *reading, struct text value,
                           struct config_networks *list, char why[WHY_BYTES])
 {
     struct callback_prefix prefix;
-    uint32_t count = list->count;
 
     if (!callback_prefix_parse(value, &prefix)) {
         snprintf(why, WHY_BYTES,
@@ -138,19 +152,37 @@ static bool store_network(struct reading *reading, struct text value,
                  "beyond its length");
         return false;
     }
-    if ((count & (count - 1)) == 0) {
-        struct callback_prefix *more =
-            arena_take_zeroed(&reading->config->arena,
-                              count == 0 ? 1 : count * 2, sizeof *more);
-        if (more == NULL) {
-            snprintf(why, WHY_BYTES, "memory is used up");
-            return false;
-        }
-        if (count > 0)
-            memcpy(more, list->items, count * sizeof *more);
-        list->items = more;
-    }
+    void *room =
+        make_room(reading, list->items, list->count, sizeof prefix, why);
+    if (room == NULL)
+        return false;
+    list->items = room;
     list->items[list->count++] = prefix;
+    return true;
+}
+
+static bool store_destination(struct reading *reading, struct text value,
+                              struct config_destinations *list,
+                              char why[WHY_BYTES])
+{
+    struct callback_destination destination;
+    struct text host;
+
+    if (!callback_destination_parse(value, &host, &destination.port)) {
+        snprintf(why, WHY_BYTES,
+                 "expected a name or an address, as observer.example.org:8443");
+        return false;
+    }
+    void *room =
+        make_room(reading, list->items, list->count, sizeof destination, why);
+    struct text copy = text_copy(&reading->config->arena, host);
+    if (room == NULL || text_is_absent(copy)) {
+        snprintf(why, WHY_BYTES, "memory is used up");
+        return false;
+    }
+    destination.host = copy.data;
+    list->items = room;
+    list->items[list->count++] = destination;
     return true;
 }
 
@@ -168,6 +200,8 @@ static bool store(struct reading *reading, const struct setting_row *row,
         return store_text(reading, row, value, place, why);
     if (row->kind == SETTING_LIST)
         return store_network(reading, value, place, why);
+    if (row->kind == SETTING_DESTINATIONS)
+        return store_destination(reading, value, place, why);
     if (!setting_read_number(row, value, place, why, WHY_BYTES))
         return false;
     if (row->kind == SETTING_WORD && is_policy(row) &&
@@ -245,7 +279,8 @@ static void set(struct reading *reading, const struct leaf *leaf,
         tell(reading, leaf, CONFIG_HONOURED, "");
         return;
     }
-    if (seen[row - setting_rows] && row->kind != SETTING_LIST)
+    if (seen[row - setting_rows] && row->kind != SETTING_LIST &&
+        row->kind != SETTING_DESTINATIONS)
         tell(reading, leaf, CONFIG_REFUSED, "it is given twice");
     else if (store(reading, row, leaf->value, of_user, why))
         tell(reading, leaf, CONFIG_HONOURED, "");

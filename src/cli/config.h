@@ -40,6 +40,11 @@ struct config_networks {
     uint32_t count;
 };
 
+struct config_destinations {
+    struct callback_destination *items;
+    uint32_t count;
+};
+
 /* What users have each; `everyone` is what "default" says.  "$(name)" in a
  * docroot is the user's name. */
 struct config_user {
@@ -86,6 +91,8 @@ struct config {
 
     struct config_networks callback_allow;
     struct config_networks callback_deny;
+    struct config_destinations callback_insecure;
+    const char *callback_ca;
     uint32_t callback_proof;
     uint32_t subscriptions_per_caller_max;
     uint32_t events_max;

@@ -227,6 +227,9 @@ bool config_fill(struct config *config, struct central_config *central,
     central->callbacks.deny = (struct callback_list){
         config->callback_deny.items, config->callback_deny.count};
     central->callbacks.proves = is_yes(config->callback_proof);
+    central->callbacks.unchecked = config->callback_insecure.items;
+    central->callbacks.unchecked_count = config->callback_insecure.count;
+    central->callback_authorities = config->callback_ca;
     fill_settings(config, &central->settings);
     return fill_users(config, &central->settings, error);
 }

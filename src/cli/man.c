@@ -170,6 +170,10 @@ static void print_setting(const struct setting_row *row)
     case SETTING_LIST:
         puts("A network, as 10.0.0.0/8; may come several times.");
         break;
+    case SETTING_DESTINATIONS:
+        puts("A name or an address, with a port or without; may come several "
+             "times.");
+        break;
     case SETTING_REFUSED:
         if (row->harmless[0] != '\0')
             printf("No other value than %s: ", row->harmless);

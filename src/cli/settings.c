@@ -52,6 +52,8 @@ static const struct setting_word words_yes_no[] = {
 #define WORD(path, scope, member, set) \
     ROW(path, WORD, scope, member, .words = words_##set)
 #define LIST(path, scope, member) ROW(path, LIST, scope, member, .min = 0)
+#define DESTINATIONS(path, scope, member) \
+    ROW(path, DESTINATIONS, scope, member, .min = 0)
 #define IGNORED(path_, why_) \
     {.path = path_, .kind = SETTING_IGNORED, .scope = SETTING_BOTH, .why = why_},
 #define REFUSED(path_, harmless_, why_) \

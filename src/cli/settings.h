@@ -19,7 +19,8 @@ enum setting_kind {
     SETTING_NUMBER, /* PORT and NUMBER */
     SETTING_RATE,   /* NUMBER or Unlimited: RATE and AGE */
     SETTING_WORD,   /* YES_NO and WORD */
-    SETTING_LIST,
+    SETTING_LIST,         /* of networks */
+    SETTING_DESTINATIONS, /* a list of hosts */
     SETTING_IGNORED,
     SETTING_REFUSED,
 };

@@ -96,7 +96,7 @@ static void read_answer(struct soap_client *client,
 
     if (result->error != HTTP_CALL_GOOD) {
         fail(client, "%.*s: %s%s%s", (int)client->url.authority.size_bytes,
-             client->url.authority.data, http_call_error_text(result->error),
+             client->url.authority.data, http_call_error_text(result),
              result->system_error ? ": " : "",
              result->system_error ? strerror(result->system_error) : "");
         return;

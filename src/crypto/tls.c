@@ -1,5 +1,6 @@
 #include "crypto/tls.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,32 +10,17 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
+#include "base/address.h"
 #include "base/limits.h"
-#include "crypto/library.h"
 #include "crypto/tls_output.h"
-
-/* AES first: both ends ask their CPUs only for datagrams, where it counts. */
-#define SUITES                                                \
-    "TLS13-AES128-GCM-SHA256:TLS13-CHACHA20-POLY1305-SHA256:" \
-    "TLS13-AES256-GCM-SHA384"
-
-/* Of TLS 1.2: ephemeral keys, AEAD. */
-#define SUITES_HTTPS                                                    \
-    SUITES ":ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256" \
-           ":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305" \
-           ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
-
-struct tls_context {
-    WOLFSSL_CTX *library;
-    bool is_server;
-    bool is_https;
-};
+#include "crypto/tls_private.h"
 
 struct tls_session {
     WOLFSSL *library;
     enum tls_state state;
     enum tls_error error;
     bool is_server;
+    bool is_https;
     bool is_tls;    /* the first byte could be one of TLS */
     bool has_ended; /* close_notify was said */
 
@@ -59,6 +45,12 @@ const char *tls_error_text(enum tls_error error)
         return "no cipher, group or signature in common with the peer";
     case TLS_ERROR_CERTIFICATE:
         return "the peer did not prove that it holds its certificate's key";
+    case TLS_ERROR_AUTHORITY:
+        return "no authority that is known here has signed the certificate";
+    case TLS_ERROR_EXPIRED:
+        return "the certificate has expired, or does not hold yet";
+    case TLS_ERROR_NAME:
+        return "the certificate is for another name";
     case TLS_ERROR_PROTOCOL:
         return "the peer broke the TLS protocol";
     case TLS_ERROR_ALERT:
@@ -73,7 +65,7 @@ const char *tls_error_text(enum tls_error error)
 
 /* ---- what the library calls ---- */
 
-static int take_fed(WOLFSSL *library, char *room, int room_bytes, void *user)
+int tls_take_fed(WOLFSSL *library, char *room, int room_bytes, void *user)
 {
     struct tls_session *session = user;
     uint32_t size_bytes = (uint32_t)room_bytes;
@@ -100,7 +92,7 @@ static int take_fed(WOLFSSL *library, char *room, int room_bytes, void *user)
     return (int)size_bytes;
 }
 
-static int add_output(WOLFSSL *library, char *data, int size_bytes, void *user)
+int tls_add_output(WOLFSSL *library, char *data, int size_bytes, void *user)
 {
     struct tls_session *session = user;
 
@@ -116,96 +108,6 @@ static int add_output(WOLFSSL *library, char *data, int size_bytes, void *user)
         break;
     }
     return WOLFSSL_CBIO_ERR_GENERAL;
-}
-
-/* ---- contexts ---- */
-
-static struct tls_context *open_context(WOLFSSL_METHOD *method, bool is_server)
-{
-    struct tls_context *context = calloc(1, sizeof *context);
-    int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1};
-
-    /* The library takes the method even where it fails. */
-    WOLFSSL_CTX *library = wolfSSL_CTX_new(method);
-    if (context == NULL || library == NULL) {
-        wolfSSL_CTX_free(library);
-        free(context);
-        return NULL;
-    }
-    *context = (struct tls_context){.library = library, .is_server = is_server};
-    wolfSSL_SetIORecv(library, take_fed);
-    wolfSSL_SetIOSend(library, add_output);
-    /* No chain is checked; the signature with the certificate's key is, in
-     * this mode as in any (RFC 8446 section 4.4.3). */
-    wolfSSL_CTX_set_verify(library, WOLFSSL_VERIFY_NONE, NULL);
-    CHECK(wolfSSL_CTX_set_cipher_list(library, SUITES) == WOLFSSL_SUCCESS);
-    CHECK(wolfSSL_CTX_set_groups(library, groups, 2) == WOLFSSL_SUCCESS);
-    if (is_server)
-        CHECK(wolfSSL_CTX_no_ticket_TLSv13(library) == 0);
-    return context;
-}
-
-struct tls_context *tls_context_open_server(const struct identity *identity)
-{
-    library_start();
-    struct tls_context *context =
-        open_context(wolfTLSv1_3_server_method(), true);
-
-    if (context == NULL)
-        return NULL;
-    if (wolfSSL_CTX_use_certificate_buffer(
-            context->library, identity->certificate,
-            identity->certificate_bytes,
-            WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_use_PrivateKey_buffer(
-            context->library, identity->key, identity->key_bytes,
-            WOLFSSL_FILETYPE_ASN1) != WOLFSSL_SUCCESS) {
-        tls_context_close(context);
-        return NULL;
-    }
-    return context;
-}
-
-struct tls_context *tls_context_open_client(void)
-{
-    library_start();
-    return open_context(wolfTLSv1_3_client_method(), false);
-}
-
-struct tls_context *tls_context_open_https(struct text certificates,
-                                           struct text key)
-{
-    library_start();
-    struct tls_context *context =
-        open_context(wolfSSLv23_server_method(), true);
-
-    if (context == NULL)
-        return NULL;
-    WOLFSSL_CTX *library = context->library;
-    context->is_https = true;
-    CHECK(wolfSSL_CTX_SetMinVersion(library, WOLFSSL_TLSV1_2) ==
-          WOLFSSL_SUCCESS);
-    CHECK(wolfSSL_CTX_set_cipher_list(library, SUITES_HTTPS) ==
-          WOLFSSL_SUCCESS);
-    if (wolfSSL_CTX_use_certificate_chain_buffer(
-            library, (const unsigned char *)certificates.data,
-            certificates.size_bytes) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_use_PrivateKey_buffer(
-            library, (const unsigned char *)key.data, key.size_bytes,
-            WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_check_private_key(library) != WOLFSSL_SUCCESS) {
-        tls_context_close(context);
-        return NULL;
-    }
-    return context;
-}
-
-void tls_context_close(struct tls_context *context)
-{
-    if (context == NULL)
-        return;
-    wolfSSL_CTX_free(context->library);
-    free(context);
 }
 
 /* ---- errors ---- */
@@ -224,6 +126,15 @@ static enum tls_error handshake_error(int code)
     case INVALID_PARAMETER:
     case EXT_MISSING:
         return TLS_ERROR_PARAMETERS;
+    case ASN_NO_SIGNER_E:
+    case ASN_SELF_SIGNED_E:
+        return TLS_ERROR_AUTHORITY;
+    case ASN_BEFORE_DATE_E:
+    case ASN_AFTER_DATE_E:
+        return TLS_ERROR_EXPIRED;
+    case DOMAIN_NAME_MISMATCH:
+    case IPADDR_MISMATCH:
+        return TLS_ERROR_NAME;
     case VERIFY_CERT_ERROR:
     case VERIFY_SIGN_ERROR:
     case SIG_VERIFY_E:
@@ -288,7 +199,7 @@ static void shake_hands(struct tls_session *session)
                                  : wolfSSL_connect(session->library);
 
     if (ret == WOLFSSL_SUCCESS) {
-        if (session->is_server || read_peer(session))
+        if (session->is_server || session->is_https || read_peer(session))
             session->state = TLS_OPEN;
         else
             fail(session, NO_PEER_CERT);
@@ -299,8 +210,8 @@ static void shake_hands(struct tls_session *session)
         fail(session, code);
 }
 
-struct tls_session *tls_session_open(struct tls_context *context,
-                                     uint32_t output_bytes_max)
+static struct tls_session *open_session(struct tls_context *context,
+                                        uint32_t output_bytes_max)
 {
     struct tls_session *session = calloc(1, sizeof *session);
     WOLFSSL *library = wolfSSL_new(context->library);
@@ -313,6 +224,7 @@ struct tls_session *tls_session_open(struct tls_context *context,
     *session = (struct tls_session){
         .library = library,
         .is_server = context->is_server,
+        .is_https = context->is_https,
         .state = TLS_HANDSHAKING,
         .output = {.size_bytes_max = output_bytes_max},
     };
@@ -325,8 +237,69 @@ struct tls_session *tls_session_open(struct tls_context *context,
               WOLFSSL_SUCCESS);
     else
         wolfSSL_KeepArrays(library); /* they hold the exporter's secret */
-    if (!session->is_server)
+    return session;
+}
+
+struct tls_session *tls_session_open(struct tls_context *context,
+                                     uint32_t output_bytes_max)
+{
+    CHECK(context->is_server || !context->is_https);
+    struct tls_session *session = open_session(context, output_bytes_max);
+
+    if (session != NULL && !session->is_server)
         shake_hands(session);
+    return session;
+}
+
+/* The library compares an address in the form in which it writes those of
+ * certificates: an IPv6 one in full. */
+static bool check_address(WOLFSSL *library, const struct address *address)
+{
+    const uint8_t *ip = address->ip;
+    char text[40];
+
+    if (address_is_ipv4(address))
+        snprintf(text, sizeof text, "%u.%u.%u.%u", ip[12], ip[13], ip[14],
+                 ip[15]);
+    else
+        for (uint32_t i = 0; i < 8; i++)
+            snprintf(text + 5 * i, sizeof text - 5 * i, "%02X%02X%s", ip[2 * i],
+                     ip[2 * i + 1], i < 7 ? ":" : "");
+    return wolfSSL_check_ip_address(library, text) == WOLFSSL_SUCCESS;
+}
+
+/* Says whom the session is to be with, and whose certificate is expected. */
+static bool set_host(struct tls_session *session, const char *host,
+                     bool is_checked)
+{
+    WOLFSSL *library = session->library;
+    struct address address;
+
+    if (address_parse_ip(text_of(host), 0, &address))
+        return !is_checked || check_address(library, &address);
+    /* RFC 6066 section 3; a name that is none goes without. */
+    (void)wolfSSL_UseSNI(library, WOLFSSL_SNI_HOST_NAME, host,
+                         (unsigned short)strlen(host));
+    return !is_checked ||
+           wolfSSL_check_domain_name(library, host) == WOLFSSL_SUCCESS;
+}
+
+struct tls_session *tls_session_open_https(struct tls_context *context,
+                                           const char *host,
+                                           uint32_t output_bytes_max)
+{
+    CHECK(!context->is_server && context->is_https);
+    CHECK(strlen(host) <= UINT16_MAX);
+    struct tls_session *session = open_session(context, output_bytes_max);
+
+    if (session == NULL)
+        return NULL;
+    if (set_host(session, host, context->is_checked)) {
+        shake_hands(session);
+    } else {
+        session->error = TLS_ERROR_NAME;
+        session->state = TLS_FAILED;
+    }
     return session;
 }
 

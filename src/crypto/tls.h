@@ -1,7 +1,7 @@
 /* A TLS session as bytes in and bytes out: 1.3, and 1.2 with HTTPS clients.
  *
  * Knows: the protocol, through wolfSSL; one identity on the server's side.
- * Must not know: sockets, time, addresses, whom to trust.
+ * Must not know: sockets, which server is called, whom to trust.
  *
  *   HANDSHAKING -> OPEN -> CLOSED          the peer said close_notify
  *        |          |
@@ -17,9 +17,12 @@
  * A client sees its session OPEN before its last flight has been taken, so
  * what it writes then leaves together with that flight.
  *
- * The client accepts any certificate; the peer's signature with the key in it
- * is verified.  Whose key that is, is the caller's to judge, by
- * tls_peer_fingerprint(), before it writes a secret.
+ * The client of a node accepts any certificate; the peer's signature with the
+ * key in it is verified.  Whose key that is, is the caller's to judge, by
+ * tls_peer_fingerprint(), before it writes a secret.  A client of an HTTPS
+ * server opens only if an authority that it was given has signed the server's
+ * chain, the certificate is for the server's name (RFC 9525) or address, and
+ * the system's clock is within its time; unless its context checks nothing.
  *
  * Memory: some 10 KiB a session, and for a moment twice that; a record
  * (16 KiB) while one is incomplete, and at most `output_bytes_max` for output.
@@ -56,6 +59,10 @@ enum tls_error {
     TLS_ERROR_VERSION,     /* the peer has no TLS 1.3 */
     TLS_ERROR_PARAMETERS,  /* no cipher, group or signature in common */
     TLS_ERROR_CERTIFICATE, /* unreadable, or its signature does not hold */
+    /* Of a client of an HTTPS server: */
+    TLS_ERROR_AUTHORITY, /* its certificate is of nobody whom we know */
+    TLS_ERROR_EXPIRED,   /* or not valid yet */
+    TLS_ERROR_NAME,      /* for another name than the one that was called */
     TLS_ERROR_PROTOCOL,    /* out of order, malformed, does not decrypt */
     TLS_ERROR_ALERT,       /* the peer gave up, with an alert */
     TLS_ERROR_LIMIT,       /* handshake too large, output not fetched */
@@ -76,7 +83,11 @@ struct tls_context *tls_context_open_client(void);
  * the two do not belong together.  Its sessions export no keys. */
 struct tls_context *tls_context_open_https(struct text certificates,
                                            struct text key);
-/* After the last of its sessions. */
+/* A client of HTTPS servers: TLS 1.2 too.  `authorities` is a bundle in PEM, of
+ * which what cannot be used is passed over; absent: no certificate is checked.
+ * NULL also when nothing in it can be used.  For tls_session_open_https(). */
+struct tls_context *tls_context_open_https_client(struct text authorities);
+/* Its sessions live on. */
 void tls_context_close(struct tls_context *context);
 
 /* Opens a session; NULL when memory is used up.  More than `output_bytes_max`
@@ -84,6 +95,12 @@ void tls_context_close(struct tls_context *context);
  * flight is there to be taken at once. */
 struct tls_session *tls_session_open(struct tls_context *context,
                                      uint32_t output_bytes_max);
+/* The same with an HTTPS server, called by a name or an IP address; a name must
+ * have a dot in it, or be localhost, to be checked.  Where it cannot be checked
+ * the session is FAILED from the start. */
+struct tls_session *tls_session_open_https(struct tls_context *context,
+                                           const char *host,
+                                           uint32_t output_bytes_max);
 void tls_session_close(struct tls_session *session);
 
 enum tls_state tls_session_state(const struct tls_session *session);

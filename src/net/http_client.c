@@ -15,13 +15,15 @@ const struct http_client_limits http_client_limits_default = {
     .connect_ns = LIMIT_HTTP_CONNECT_S * SECOND_NS,
 };
 
-const char *http_call_error_text(enum http_call_error error)
+const char *http_call_error_text(const struct http_call_result *result)
 {
-    switch (error) {
+    switch (result->error) {
     case HTTP_CALL_GOOD:
         return "answered";
     case HTTP_CALL_NO_TLS:
-        return "https is not built yet";
+        return "https needs a bundle of authorities to trust";
+    case HTTP_CALL_TLS:
+        return tls_error_text(result->tls_error);
     case HTTP_CALL_RESOLVE:
         return "the name cannot be resolved";
     case HTTP_CALL_FORBIDDEN:
@@ -258,6 +260,18 @@ find_free_conn(const struct client_destination *destination)
     return conn;
 }
 
+struct tls_context *
+client_tls_context(const struct client_destination *destination)
+{
+    const struct http_client_tls *tls = &destination->client->tls;
+
+    if (tls->is_unchecked != NULL &&
+        tls->is_unchecked(tls->user, text_of(destination->host),
+                          destination->port))
+        return tls->unchecked;
+    return tls->checked;
+}
+
 /* Gives the first call that waits what it needs.  Returns false when it must
  * go on waiting. */
 static bool serve_first(struct client_destination *destination)
@@ -266,7 +280,8 @@ static bool serve_first(struct client_destination *destination)
     struct http_call *call = destination->waiting_first;
     struct client_conn *conn = find_free_conn(destination);
 
-    if (conn != NULL && !call->retried && client_conn_allows(conn, call)) {
+    if (conn != NULL && !call->retried && !client_conn_is_outdated(conn) &&
+        client_conn_allows(conn, call)) {
         pop_first(destination);
         start_deadline(call, call->request.timeout_ns);
         client_conn_take(conn, call);
@@ -368,9 +383,8 @@ void http_call_start(struct http_client *client, struct http_call *call,
         call->request.timeout_ns = HTTP_CALL_TIMEOUT_NS;
     if (call->request.response_bytes_max == 0)
         call->request.response_bytes_max = HTTP_CALL_RESPONSE_BYTES;
-    if (client->stopping || request->url.is_https) {
-        call->result.error =
-            client->stopping ? HTTP_CALL_CANCELLED : HTTP_CALL_NO_TLS;
+    if (client->stopping) {
+        call->result.error = HTTP_CALL_CANCELLED;
         client_finish(call);
         return;
     }
@@ -393,6 +407,13 @@ void http_client_init(struct http_client *client, struct loop *loop,
         .limits = limits ? *limits : http_client_limits_default,
     };
     random_system(&client->hash_key, sizeof client->hash_key);
+}
+
+void http_client_use_tls(struct http_client *client,
+                         const struct http_client_tls *tls)
+{
+    client->tls = *tls;
+    client->tls_generation++;
 }
 
 static void stop_destination(struct client_destination *destination)

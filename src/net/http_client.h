@@ -20,7 +20,8 @@
  * answer came is made once more on a new connection: the peer had given up the
  * connection, as it may at any time (RFC 9112, section 9.3.1).  Redirects are
  * not followed, nothing is decompressed, no credentials are sent but those of
- * the call.
+ * the call.  Over https nothing is sent before the server has proved who it is,
+ * unless http_client_tls says that it need not.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -32,6 +33,7 @@
 #include "base/check.h"
 #include "base/heap.h"
 #include "base/text.h"
+#include "crypto/tls.h"
 #include "http/head.h"
 #include "http/url.h"
 #include "io/loop.h"
@@ -45,7 +47,8 @@ struct http_client;
  * of a delivery. */
 enum http_call_error {
     HTTP_CALL_GOOD,      /* there is a status, whichever */
-    HTTP_CALL_NO_TLS,    /* https, which is not built yet */
+    HTTP_CALL_NO_TLS,    /* https, and nothing to check certificates with */
+    HTTP_CALL_TLS,       /* the handshake failed: tls_error */
     HTTP_CALL_RESOLVE,   /* the name has no address */
     HTTP_CALL_FORBIDDEN, /* address_check refused every address */
     HTTP_CALL_CONNECT,   /* nobody listens, no route, ... */
@@ -60,18 +63,19 @@ enum http_call_error {
     HTTP_CALL_BAD_VALUE, /* a field of the request holds a control character */
 };
 
-/* A few words for people: "cannot connect". */
-const char *http_call_error_text(enum http_call_error error);
-
 struct http_call_result {
     enum http_call_error error;
     int system_error;       /* errno of a failed connect, or 0 */
+    enum tls_error tls_error; /* of HTTP_CALL_TLS */
     uint16_t status;        /* 0 = no answer */
     uint32_t retry_after_s; /* 0 = not said; at most a year */
     bool body_is_coded;     /* Content-Encoding: the body means nothing here */
     struct text body;       /* absent without an answer; borrowed */
     struct text media_type; /* of the body; borrowed; absent if too long */
 };
+
+/* A few words for people: "cannot connect". */
+const char *http_call_error_text(const struct http_call_result *result);
 
 #define HTTP_CALL_MEDIA_TYPE_BYTES 64
 
@@ -139,6 +143,17 @@ struct http_client_limits {
 
 extern const struct http_client_limits http_client_limits_default;
 
+/* How https servers are met.  All zero: none is. */
+struct http_client_tls {
+    /* Borrowed until the next http_client_use_tls(); may be NULL. */
+    struct tls_context *checked;
+    /* For those that need not prove who they are. */
+    struct tls_context *unchecked;
+    /* Which are these; may be NULL. */
+    bool (*is_unchecked)(void *user, struct text host, uint16_t port);
+    void *user;
+};
+
 #define HTTP_CLIENT_BUCKETS 1024u
 /* At most so many of the loop's workers are busy with resolving: the others
  * move files. */
@@ -148,6 +163,8 @@ extern const struct http_client_limits http_client_limits_default;
 struct http_client {
     struct loop *loop;
     struct http_client_limits limits;
+    struct http_client_tls tls;
+    uint32_t tls_generation; /* connections of earlier ones take no calls */
     uint64_t hash_key;
     struct client_destination *buckets[HTTP_CLIENT_BUCKETS];
     struct loop_strand strands[HTTP_CLIENT_STRANDS];
@@ -165,6 +182,11 @@ struct http_client {
 /* Starts without connections.  `limits` NULL = the defaults; copied. */
 void http_client_init(struct http_client *client, struct loop *loop,
                       const struct http_client_limits *limits);
+
+/* Sets how https servers are met from now on: calls that begin later are made
+ * on new connections.  Copied. */
+void http_client_use_tls(struct http_client *client,
+                         const struct http_client_tls *tls);
 
 /* Cancels all calls, closes all connections, then calls `stopped` from the
  * loop: the struct is the caller's again.  Name resolutions that are under way

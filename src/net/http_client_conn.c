@@ -157,16 +157,37 @@ static void start_connect(struct client_conn *conn,
                          client_conn_connect_late);
 }
 
+/* There is a socket: from here on bytes go through the transport. */
+static void open_transport(struct client_conn *conn)
+{
+    const struct client_destination *destination = conn->destination;
+
+    http_transport_open(&conn->transport, client_conn_client(conn)->loop,
+                        conn->fd);
+    conn->is_open = true;
+    conn->tls_generation = destination->client->tls_generation;
+    if (destination->is_https) {
+        struct tls_context *context = client_tls_context(destination);
+        if (context == NULL) {
+            client_conn_fail(conn, HTTP_CALL_NO_TLS);
+            return;
+        }
+        if (!http_transport_use_tls(&conn->transport, context,
+                                    destination->host)) {
+            client_conn_fail(conn, HTTP_CALL_NO_MEMORY);
+            return;
+        }
+    }
+    client_conn_move(conn, CONN_TALKING);
+    client_talk_start(conn);
+}
+
 static enum client_step step_connecting(struct client_conn *conn)
 {
     if (loop_op_busy(&conn->connect_op))
         return STEP_WAIT;
     if (conn->fd >= 0) {
-        http_transport_open(&conn->transport, client_conn_client(conn)->loop,
-                            conn->fd);
-        conn->is_open = true;
-        client_conn_move(conn, CONN_TALKING);
-        client_talk_start(conn);
+        open_transport(conn);
         return STEP_AGAIN;
     }
     const struct address *address = next_address(conn);
@@ -232,6 +253,12 @@ bool client_conn_allows(const struct client_conn *conn, struct http_call *call)
 {
     return call->request.address_check == NULL ||
            call->request.address_check(call, &conn->address);
+}
+
+bool client_conn_is_outdated(const struct client_conn *conn)
+{
+    return conn->destination->is_https &&
+           conn->tls_generation != client_conn_client(conn)->tls_generation;
 }
 
 void client_conn_take(struct client_conn *conn, struct http_call *call)

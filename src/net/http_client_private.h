@@ -71,6 +71,7 @@ struct client_conn {
     bool feed_due;
     bool answer_ended;
     uint8_t interim_count; /* 1xx answers so far */
+    uint32_t tls_generation; /* of the client, when it was opened */
 
     struct resolver_query query;
     uint32_t address_index; /* of the next to try */
@@ -109,9 +110,15 @@ client_conn_client(const struct client_conn *conn)
 /* Makes a connection for `call`.  Returns false when there is no memory. */
 bool client_conn_start(struct client_destination *destination,
                        struct http_call *call);
-/* True for one that is kept, and allowed by the call's address_check. */
+/* True for one that is kept, ... */
 bool client_conn_is_free(const struct client_conn *conn);
+/* ... for one whose address the call allows, ... */
 bool client_conn_allows(const struct client_conn *conn, struct http_call *call);
+/* ... for one that was opened under other rules for https. */
+bool client_conn_is_outdated(const struct client_conn *conn);
+/* What an https destination is met with; NULL: it cannot be. */
+struct tls_context *
+client_tls_context(const struct client_destination *destination);
 /* Makes `call` on a connection that is free. */
 void client_conn_take(struct client_conn *conn, struct http_call *call);
 /* Ends it; its call, if any, gets `error`.  It may be freed in here. */

@@ -174,8 +174,14 @@ static void take_event(struct client_conn *conn, enum http_event event)
 /* The peer closed the connection without a whole answer. */
 static void fail_closed(struct client_conn *conn)
 {
+    enum tls_error tls_error = http_transport_tls_error(&conn->transport);
     bool nothing_came = http_parser_is_idle(&conn->parser);
 
+    if (tls_error != TLS_ERROR_NONE && !conn->is_reused) {
+        conn->call->result.tls_error = tls_error;
+        client_conn_fail(conn, HTTP_CALL_TLS);
+        return;
+    }
     if (conn->is_reused && nothing_came && !conn->call->retried) {
         conn->call->retried = true;
         conn->call_is_lost = true;

@@ -468,7 +468,7 @@ void http_conn_start(struct http_conn *conn, struct http_server *server, int fd,
         conn->exchange.peer = (struct address){0};
     start_idle(conn);
     if (server->tls != NULL &&
-        !http_transport_use_tls(&conn->transport, server->tls))
+        !http_transport_use_tls(&conn->transport, server->tls, NULL))
         close_conn(conn);
     else if (is_over_limit)
         http_conn_refuse(conn, 503, "The server has no room for more.");

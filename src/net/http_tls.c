@@ -31,6 +31,7 @@ struct http_tls {
 
     int socket_result; /* 0, or what ended the socket's receives: 1 = end */
     bool failed;       /* a send did */
+    bool is_client;    /* whose caller tells of failures */
     bool logged;
     bool end_due;
     bool ended;
@@ -42,19 +43,28 @@ struct http_tls {
 static void turn(struct http_tls *tls);
 
 struct http_tls *http_tls_open(struct http_transport *transport,
-                               struct tls_context *context)
+                               struct tls_context *context, const char *host)
 {
     struct http_tls *tls = calloc(1, sizeof *tls);
 
     if (tls == NULL)
         return NULL;
     tls->transport = transport;
-    tls->session = tls_session_open(context, LIMIT_TLS_CONN_QUEUE_BYTES);
+    tls->is_client = host != NULL;
+    tls->session =
+        tls->is_client
+            ? tls_session_open_https(context, host, LIMIT_TLS_CONN_QUEUE_BYTES)
+            : tls_session_open(context, LIMIT_TLS_CONN_QUEUE_BYTES);
     if (tls->session == NULL) {
         free(tls);
         return NULL;
     }
     return tls;
+}
+
+enum tls_error http_tls_error(const struct http_tls *tls)
+{
+    return tls_session_error(tls->session);
 }
 
 void http_tls_free(struct http_tls *tls)
@@ -145,7 +155,8 @@ static int end_result(const struct http_tls *tls)
 
 static void log_failure(struct http_tls *tls)
 {
-    if (tls_session_state(tls->session) != TLS_FAILED || tls->logged)
+    if (tls->is_client || tls->logged ||
+        tls_session_state(tls->session) != TLS_FAILED)
         return;
     tls->logged = true;
     LOG(http_tls_failed, tls_error_text(tls_session_error(tls->session)));

@@ -15,9 +15,11 @@
 
 #include "net/http_transport.h"
 
+/* A server where `host` is NULL. */
 struct http_tls *http_tls_open(struct http_transport *transport,
-                               struct tls_context *context);
+                               struct tls_context *context, const char *host);
 void http_tls_free(struct http_tls *tls);
+enum tls_error http_tls_error(const struct http_tls *tls);
 
 void http_tls_recv(struct http_transport *transport, void *data,
                    uint32_t room_bytes);

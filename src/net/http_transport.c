@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "net/http_tls.h"
 
-
 void http_transport_open(struct http_transport *transport, struct loop *loop,
                          int fd)
 {
@@ -62,10 +61,16 @@ void http_transport_send(struct http_transport *transport, const void *data,
 }
 
 bool http_transport_use_tls(struct http_transport *transport,
-                            struct tls_context *context)
+                            struct tls_context *context, const char *host)
 {
-    transport->tls = http_tls_open(transport, context);
+    transport->tls = http_tls_open(transport, context, host);
     return transport->tls != NULL;
+}
+
+enum tls_error http_transport_tls_error(const struct http_transport *transport)
+{
+    return transport->tls != NULL ? http_tls_error(transport->tls)
+                                  : TLS_ERROR_NONE;
 }
 
 bool http_transport_recv_busy(const struct http_transport *transport)

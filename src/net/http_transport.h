@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "crypto/tls.h"
 #include "io/loop.h"
 
 struct http_tls;
 struct http_transport;
-struct tls_context;
 
 /* `result` is as of the loop's operations: bytes, 0 or -errno. */
 typedef void (*http_transport_fn)(struct http_transport *transport, int result);
@@ -44,10 +44,15 @@ struct http_transport {
 /* Takes over `fd`, a connected socket. */
 void http_transport_open(struct http_transport *transport, struct loop *loop,
                          int fd);
-/* Before the first receive or send: speaks TLS as a server of `context`, which
- * stays.  False when there is no memory; then close it. */
+/* Before the first receive or send: speaks TLS as a server of `context`, or,
+ * given a `host`, as a client of that.  False when there is no memory; then
+ * close it. */
 MUST_USE bool http_transport_use_tls(struct http_transport *transport,
-                                     struct tls_context *context);
+                                     struct tls_context *context,
+                                     const char *host);
+/* Why a receive failed with -EPROTO; TLS_ERROR_NONE for clear bytes, and while
+ * all is well. */
+enum tls_error http_transport_tls_error(const struct http_transport *transport);
 
 /* Receives 1 to `room_bytes` bytes; result 0 is the peer's end. */
 void http_transport_recv(struct http_transport *transport, void *data,

@@ -6,6 +6,7 @@ Every wait has a limit and fails the test itself, with the node's log.
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -177,9 +178,11 @@ class Notification:
 
 class Observer:
     """Hosts an observer; `answer(notification)` may delay or change the answer:
-    it returns a status, or None for no answer at all."""
+    it returns a status, or None for no answer at all.  With an ssl.SSLContext
+    it is one of https."""
 
-    def __init__(self, answer=lambda notification: 200, port=0):
+    def __init__(self, answer=lambda notification: 200, port=0, context=None,
+                 host="127.0.0.1"):
         self.received = []
         self.arrived = threading.Condition()
         observer = self
@@ -216,10 +219,24 @@ class Observer:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
+            address_family = (socket.AF_INET6 if host == "[::1]"
+                              else socket.AF_INET)
 
-        self.server = Server(("127.0.0.1", port), Handler)
+            def finish_request(self, request, client):
+                if context is None:
+                    return super().finish_request(request, client)
+                try:
+                    request = context.wrap_socket(request, server_side=True)
+                except OSError:
+                    return None  # who called did not like our certificate
+                super().finish_request(request, client)
+                request.close()
+
+        self.server = Server(
+            ("::1" if host == "[::1]" else "127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/observer"
+        self.url = (f"{'https' if context else 'http'}://{host}:{self.port}"
+                    "/observer")
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):

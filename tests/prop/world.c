@@ -485,9 +485,9 @@ struct carried {
     struct world_answer answer;
 };
 
-const char *http_call_error_text(enum http_call_error error)
+const char *http_call_error_text(const struct http_call_result *result)
 {
-    (void)error;
+    (void)result;
     return "simulated";
 }
 

@@ -114,10 +114,12 @@ static void wait_done(struct outcome *outcome)
 static void expect(struct outcome *outcome, enum http_call_error error,
                    uint16_t status)
 {
+    const struct http_call_result expected = {.error = error};
+
     wait_done(outcome);
     cr_expect_eq(outcome->result.error, error, "%s, not %s",
-                 http_call_error_text(outcome->result.error),
-                 http_call_error_text(error));
+                 http_call_error_text(&outcome->result),
+                 http_call_error_text(&expected));
     cr_expect_eq(outcome->result.status, status);
 }
 
@@ -545,14 +547,63 @@ Test(http_client, names_are_resolved)
     expect(outcome, HTTP_CALL_RESOLVE, 0);
 }
 
-Test(http_client, https_is_refused_as_long_as_it_is_not_built)
+static struct http_call_request https_ping(void)
 {
+    static char url[100];
     struct http_call_request request = ping();
 
-    cr_assert_eq(http_url_parse(text_of("https://127.0.0.1/"), &request.url),
-                 HTTP_URL_GOOD);
-    struct outcome *outcome = start(0, request);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", observer.port);
+    cr_assert_eq(http_url_parse(text_of(url), &request.url), HTTP_URL_GOOD);
+    return request;
+}
+
+Test(http_client, https_needs_somebody_to_trust)
+{
+    struct outcome *outcome = start(0, https_ping());
+
     expect(outcome, HTTP_CALL_NO_TLS, 0);
+}
+
+static bool any(void *user, struct text host, uint16_t port)
+{
+    cr_assert_eq(user, &client);
+    cr_assert(text_is(host, "127.0.0.1"));
+    cr_assert_eq(port, observer.port);
+    return true;
+}
+
+/* Who proves himself, and who does not, is in tests/e2e. */
+Test(http_client, a_handshake_that_comes_to_nothing_ends_the_call)
+{
+    struct http_client_tls tls = {
+        .unchecked = tls_context_open_https_client((struct text){0}),
+        .is_unchecked = any,
+        .user = &client,
+    };
+    struct http_call_request request = https_ping();
+
+    http_client_use_tls(&client, &tls);
+    request.timeout_ns = 50 * MS;
+    struct outcome *outcome = start(0, request);
+    struct http_peer *peer = peer_accept(listen_fd);
+    expect(outcome, HTTP_CALL_TIMEOUT, 0);
+    peer_expect_end(peer);
+    cr_assert_gt(peer->size_bytes, 0, "a hello, and");
+    cr_assert_eq(peer_count(peer, "ping"), 0, "nothing of the call");
+    peer_close(peer);
+
+    start(0, https_ping());
+    peer = peer_accept(listen_fd);
+    peer_send(peer, "HTTP/1.1 400 what is this?\r\n\r\n");
+    expect(outcome, HTTP_CALL_TLS, 0);
+    cr_assert_eq(outcome->result.tls_error, TLS_ERROR_NOT_TLS);
+    peer_close(peer);
+
+    start(0, https_ping());
+    peer = peer_accept(listen_fd);
+    peer_close(peer);
+    expect(outcome, HTTP_CALL_CLOSED, 0);
+    tls_context_close(tls.unchecked);
 }
 
 Test(http_client, a_field_that_would_break_the_request_is_refused)
