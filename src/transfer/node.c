@@ -387,6 +387,7 @@ void node_session_gone(struct transfer_node *node,
     if (session->next != NULL)
         session->next->previous = session->previous;
     node->session_count--;
+    session_former_gone(node);
     run_stop(node);
 }
 
@@ -401,7 +402,7 @@ void transfer_node_stop(struct transfer_node *node,
     node->stopped_owner = owner;
     for (struct transfer_session *session = node->sessions; session != NULL;
          session = session->next)
-        session_cut(session);
+        session_cut(session, "this node stops");
     if (node->listener != NULL)
         tls_listener_stop(node->listener, listener_stopped, node);
     else

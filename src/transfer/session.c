@@ -142,10 +142,10 @@ void session_finish(struct transfer_session *session)
         end(session, TRANSFER_COMPLETED, FASP_ERROR_NONE, NULL);
 }
 
-void session_cut(struct transfer_session *session)
+void session_cut(struct transfer_session *session, const char *why)
 {
     session->peer_knows = true;
-    session_fail(session, FASP_ERROR_LOST, "this node stops");
+    session_fail(session, FASP_ERROR_LOST, why);
     if (session->conn != NULL)
         tls_conn_abort(session->conn);
 }

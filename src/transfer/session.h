@@ -284,8 +284,8 @@ int64_t session_now_us(const struct transfer_session *session);
 void session_fail(struct transfer_session *session, enum fasp_error error,
                   const char *detail);
 void session_finish(struct transfer_session *session);
-/* The node closes: 16, and no time for farewells. */
-void session_cut(struct transfer_session *session);
+/* 16, and no time for farewells: the node closes, or nobody is there. */
+void session_cut(struct transfer_session *session, const char *why);
 
 /* Lets the session run: keys, fasp, files.  Both ends call it after ACCEPT. */
 void session_begin(struct transfer_session *session);
@@ -319,6 +319,8 @@ void session_client_message(struct transfer_session *session,
 void session_serve(struct transfer_session *session, struct tls_conn *conn);
 enum step session_step_checking(struct transfer_session *session);
 enum step session_step_admitting(struct transfer_session *session);
+/* A session is gone that one in ADMITTING may wait for. */
+void session_former_gone(struct transfer_node *node);
 void session_server_message(struct transfer_session *session,
                             const struct control_message *message);
 /* The session goes before its login was answered. */

@@ -337,6 +337,39 @@ enum step session_step_checking(struct transfer_session *session)
 
 /* ---- letting it in ---- */
 
+/* A job has one session at a time: when its next one is here, the client has
+ * given up the one before, whatever this end has heard of it.  It must let go
+ * of its files, so that they can be taken up.  Returns whether there is one. */
+static bool end_former(const struct transfer_session *session)
+{
+    const struct transfer_params *params = &session->params;
+    struct transfer_session *other = session->node->sessions;
+    bool is_there = false;
+
+    if (uuid_is_zero(params->job_id))
+        return false;
+    for (; other != NULL; other = other->next) {
+        if (other == session || other->is_client || !other->has_account ||
+            other->start_ns > session->start_ns ||
+            !uuid_equal(other->params.job_id, params->job_id) ||
+            !text_equal(other->params.user, params->user))
+            continue;
+        is_there = true;
+        session_cut(other, "the job's next session is here");
+    }
+    return is_there;
+}
+
+void session_former_gone(struct transfer_node *node)
+{
+    struct transfer_session *session = node->sessions;
+
+    for (; session != NULL; session = session->next) {
+        if (session->state == SESSION_ADMITTING)
+            session_kick(session);
+    }
+}
+
 static void prepare_run(struct loop_work *work)
 {
     session_prepare_files(OWNER_OF(work, struct session_work, work)->session);
@@ -384,6 +417,8 @@ enum step session_step_admitting(struct transfer_session *session)
     struct session_work *work = &session->prepare_work;
 
     if (!work->busy_since_start) {
+        if (end_former(session))
+            return STEP_WAIT; /* for session_former_gone() */
         if (!session_make_files(session)) {
             session_fail(session, FASP_ERROR_MEMORY, NULL);
             return STEP_AGAIN;

@@ -32,6 +32,8 @@ class Proxy:
         self.far_of = {}   # the same, the other way round
         self.stopping = False
         self.cut_asked = threading.Event()
+        self.freeze_asked = threading.Event()
+        self.frozen = []
         self.listener = socket.create_server((NEAR, 0), backlog=100)
         self.port = self.listener.getsockname()[1]
         self.far = (FAR, self.port)
@@ -63,6 +65,14 @@ class Proxy:
                 for stream in list(self.streams):
                     self._drop(stream)
                 self.cut_asked.clear()
+            if self.freeze_asked.is_set():
+                for stream in self.streams:
+                    self.selector.unregister(stream)
+                self.frozen += self.streams
+                self.streams.clear()
+                self.freeze_asked.clear()
+        for stream in self.frozen:
+            stream.close()
         for key in list(self.selector.get_map().values()):
             key.fileobj.close()
 
@@ -178,6 +188,13 @@ class Proxy:
         """Closes every TCP connection that there is, as a reset would."""
         self.cut_asked.set()
         while self.cut_asked.is_set():
+            time.sleep(0.005)
+
+    def freeze(self):
+        """Every TCP connection that there is stays open, and nothing comes
+        through any more: as when a machine loses its power."""
+        self.freeze_asked.set()
+        while self.freeze_asked.is_set():
             time.sleep(0.005)
 
     def bytes_during(self, seconds):

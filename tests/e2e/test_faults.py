@@ -83,6 +83,19 @@ def test_udp_is_blocked_in_the_middle_until_the_job_retries(
     assert told(observer, "session") == SESSIONS_RETRIED
 
 
+def test_what_a_lost_session_holds_is_taken_up_by_the_next(path, content):
+    """The other node has heard nothing of the end: it would wait a minute."""
+    here, there, proxy = path
+    job_id = start(here, there, content)
+    proxy.freeze()
+    here.kill()
+    here.start()
+    expect_retried(here, there, job_id, content, "orphaned", {16})
+    states = [(s.Status, s.ErrorCode) for s in there.client().GetSessionInfo(
+        SessionFilter={}).SessionInfo]
+    assert states == [("completed", 0), ("error", 16)]
+
+
 def test_udp_never_works_and_the_port_is_named(configured, path, observe):
     _, there, proxy = path
     here = configured("timid", datagram_timeout_sec=1).start()
