@@ -131,7 +131,8 @@ static bool grow(struct text_builder *builder, size_t more_bytes)
     if (builder->size_bytes + more_bytes < builder->room_bytes)
         return true;
 
-    size_t room = builder->room_bytes ? builder->room_bytes : 256;
+    /* With the allocator's own words 256. */
+    size_t room = builder->room_bytes ? builder->room_bytes : 240;
     while (room <= builder->size_bytes + more_bytes)
         room *= 2;
     char *data = realloc(builder->data, room);

@@ -453,11 +453,13 @@ void http_conn_start(struct http_conn *conn, struct http_server *server, int fd,
 {
     struct http_conn *next = conn->next;
     struct http_conn **link = conn->link;
+    uint8_t *small = conn->small;
 
     *conn = (struct http_conn){
         .server = server,
         .next = next,
         .link = link,
+        .small = small,
         .state = CONN_READING,
     };
     arena_init(&conn->exchange.arena, server->limits.arena_bytes_max);

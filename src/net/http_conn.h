@@ -14,8 +14,10 @@
 #include "net/http_server.h"
 #include "net/http_transport.h"
 
-/* A usual request fits; a connection that waits holds no more. */
-#define HTTP_CONN_SMALL_BYTES 2048
+/* A usual request fits; a connection that waits holds no more.  Apart from the
+ * connection, and with room for the allocator's own words, since that rounds
+ * up to a power of two. */
+#define HTTP_CONN_SMALL_BYTES 2032
 /* Large enough that a body of some megabytes is not a matter of calls. */
 #define HTTP_BUFFER_BYTES 65536
 
@@ -52,15 +54,16 @@ struct http_conn {
     struct text_builder out;  /* head, and body unless that is large */
     struct text_builder body; /* a large one */
 
+    uint8_t *small;            /* HTTP_CONN_SMALL_BYTES; the server's */
     struct http_buffer *large; /* instead of `small`, or NULL */
     uint32_t read_at;
     uint32_t read_used;
-    uint8_t small[HTTP_CONN_SMALL_BYTES];
 };
 
 /* Begins the life of a connection on `fd`.  `is_over_limit`: it is answered
- * with 503 whatever it asks.  The memory, not initialised, is the server's
- * again at http_server_conn_closed(). */
+ * with 503 whatever it asks.  The memory, of which only `next`, `link` and
+ * `small` are initialised, is the server's again at
+ * http_server_conn_closed(). */
 void http_conn_start(struct http_conn *conn, struct http_server *server, int fd,
                      bool is_over_limit);
 

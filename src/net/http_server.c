@@ -72,12 +72,32 @@ void http_server_give_buffer(struct http_server *server,
     server->buffer_count++;
 }
 
+static struct http_conn *new_conn(void)
+{
+    struct http_conn *conn = malloc(sizeof *conn);
+
+    if (conn == NULL)
+        return NULL;
+    conn->small = malloc(HTTP_CONN_SMALL_BYTES);
+    if (conn->small == NULL) {
+        free(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+static void free_conn(struct http_conn *conn)
+{
+    free(conn->small);
+    free(conn);
+}
+
 static struct http_conn *take_conn(struct http_server *server)
 {
     struct http_conn *conn = server->pool;
 
     if (conn == NULL)
-        return malloc(sizeof *conn);
+        return new_conn();
     server->pool = conn->next;
     server->pool_count--;
     return conn;
@@ -86,7 +106,7 @@ static struct http_conn *take_conn(struct http_server *server)
 static void give_conn(struct http_server *server, struct http_conn *conn)
 {
     if (server->pool_count >= POOL_COUNT_MAX) {
-        free(conn);
+        free_conn(conn);
         return;
     }
     conn->next = server->pool;
@@ -137,7 +157,7 @@ static void http_server_close_done(struct loop_op *op, int result)
     while (server->pool != NULL) {
         struct http_conn *conn = server->pool;
         server->pool = conn->next;
-        free(conn);
+        free_conn(conn);
     }
     while (server->buffers != NULL) {
         struct http_buffer *buffer = server->buffers;
