@@ -167,6 +167,10 @@ static int purge(struct writer *writer, const struct store_purge *purge,
                  uint32_t *removed_count)
 {
     bool has_more = false;
+    /* UINT64_MAX when nobody holds any back; the engine's integers are signed. */
+    int64_t sequence_max = purge->events_sequence_max < INT64_MAX
+                               ? (int64_t)purge->events_sequence_max
+                               : INT64_MAX;
 
     for (uint32_t i = WRITER_PURGE_FILES; i <= WRITER_PURGE_EVENTS; i++) {
         sqlite3_stmt *statement = writer->statements[i];
@@ -179,8 +183,7 @@ static int purge(struct writer *writer, const struct store_purge *purge,
         if (code == SQLITE_OK)
             code = sqlite3_bind_int64(statement, 2, LIMIT_STORE_PURGE_ROWS);
         if (code == SQLITE_OK && i == WRITER_PURGE_EVENTS)
-            code = sqlite3_bind_int64(statement, 3,
-                                      (int64_t)purge->events_sequence_max);
+            code = sqlite3_bind_int64(statement, 3, sequence_max);
         if (code == SQLITE_OK)
             code = run(statement);
         if (code != SQLITE_OK)

@@ -214,7 +214,8 @@ Test(purge, events_go_when_they_are_old_and_acknowledged)
     } steps[] = {
         {3, 9, 2, 7}, /* the third is not old enough */
         {9, 4, 2, 5}, /* the fifth is not acknowledged */
-        {99, 99, 5, 0},
+        {6, UINT64_MAX, 1, 4}, /* nobody waits for any */
+        {99, 99, 4, 0},
     };
 
     put_events(9);
