@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/state.h"
-#include "central/signature.h"
 #include "central/subscriptions_private.h"
 
 /* The pause of a large notification for which there is no room at the moment:
@@ -193,8 +192,8 @@ static void send_body(struct subscription *subscription, struct text body,
 
     delivery_address_body(&subscription->body, body, subscription->id);
     request.body = text_built(&subscription->body);
-    if (subscription->secret != NULL)
-        signature_add(&subscription->fields, &request, subscription, event_id);
+    const struct signature_secrets secrets = subscription_secrets(subscription);
+    signature_add(&subscription->fields, &request, &secrets, event_id);
     if (subscription->body.failed || subscription->fields.failed) {
         if (subscription->sending_sequence != 0)
             back_off(subscription, "memory is used up", 0);

@@ -15,7 +15,11 @@ struct end_notice {
     struct uuid subscription_id;
     char *url;
     char *action;
+    char *secret; /* NULL: it is not signed */
+    char *secret_before;
+    int64_t secret_before_until_us;
     struct text_builder body;
+    struct text_builder fields; /* of `call`: the signature */
     struct http_call call;
     struct loop_timer wait;
     int64_t give_up_us;
@@ -89,8 +93,11 @@ static void notice_free(struct end_notice *notice)
     subs->notice_count--;
     loop_timer_stop(subs->loop, &notice->wait);
     text_builder_free(&notice->body);
+    text_builder_free(&notice->fields);
     free(notice->url);
     free(notice->action);
+    free(notice->secret);
+    free(notice->secret_before);
     free(notice);
     subscriptions_check_stopped(subs);
 }
@@ -161,7 +168,15 @@ static void send_notice(struct end_notice *notice)
         .address_check = address_check,
     };
 
+    const struct signature_secrets secrets = {
+        .secret = text_of(notice->secret),
+        .before = text_of(notice->secret_before),
+        .before_until_us = notice->secret_before_until_us,
+    };
+
     CHECK(http_url_parse(text_of(notice->url), &request.url) == HTTP_URL_GOOD);
+    signature_add(&notice->fields, &request, &secrets, notice->subscription_id);
+    CHECK(!notice->fields.failed); /* some hundred bytes */
     notice->call.user = notice;
     http_call_start(notice->owner->client, &notice->call, &request, call_done);
 }
@@ -187,6 +202,11 @@ void end_notice_start(struct subscriptions *subs,
     notice->subscription_id = row->uuid;
     notice->url = string_of(row->ender_url);
     notice->action = string_of(row->ender_action);
+    if (!text_is_absent(row->secret))
+        notice->secret = string_of(row->secret);
+    if (!text_is_absent(row->secret_before))
+        notice->secret_before = string_of(row->secret_before);
+    notice->secret_before_until_us = row->secret_before_until_us;
     notice->give_up_us = row->ended_us + DELIVERY_END_NOTICE_US;
     uuid_format(row->uuid, notice->id);
 

@@ -7,9 +7,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "central/subscription.h"
 #include "crypto/base64.h"
 #include "crypto/hash.h"
+#include "net/http_client.h"
 
 #define PREFIX "whsec_"
 #define NEW_KEY_BYTES 32u
@@ -67,25 +67,27 @@ void signature_write(struct text_builder *out, struct text secret,
 
 void signature_add(struct text_builder *fields,
                    struct http_call_request *request,
-                   const struct subscription *subscription, struct uuid id)
+                   const struct signature_secrets *secrets, struct uuid id)
 {
     char id_text[UUID_TEXT_BYTES + 1];
     char timestamp[24];
     int64_t now_us = clock_wall_us();
 
+    text_builder_reset(fields);
+    if (text_is_absent(secrets->secret))
+        return;
     uuid_format(id, id_text);
     snprintf(timestamp, sizeof timestamp, "%" PRId64, now_us / 1000000);
-    text_builder_reset(fields);
     text_add_string(fields, id_text);
     text_add_string(fields, timestamp);
     uint32_t begin = fields->size_bytes;
-    signature_write(fields, text_of(subscription->secret), text_of(id_text),
+    signature_write(fields, secrets->secret, text_of(id_text),
                     text_of(timestamp), request->body);
-    if (subscription->secret_before != NULL &&
-        now_us < subscription->secret_before_until_us) {
+    if (!text_is_absent(secrets->before) &&
+        now_us < secrets->before_until_us) {
         text_add_char(fields, ' ');
-        signature_write(fields, text_of(subscription->secret_before),
-                        text_of(id_text), text_of(timestamp), request->body);
+        signature_write(fields, secrets->before, text_of(id_text),
+                        text_of(timestamp), request->body);
     }
     if (fields->failed)
         return;

@@ -5,7 +5,8 @@
  * Must not know: how a notification is sent.
  *
  * Three header fields, on each attempt:
- *     webhook-id         the EventID: the same on each attempt
+ *     webhook-id         the EventID, or the SubscriptionID of a
+ *                        SubscriptionNotify: the same on each attempt
  *     webhook-timestamp  seconds since 1970 when this attempt began
  *     webhook-signature  "v1," and the base64 of the HMAC-SHA256, by the
  *                        secret, of id "." timestamp "." body; while a secret
@@ -27,7 +28,13 @@
 #include "base/uuid.h"
 
 struct http_call_request;
-struct subscription;
+
+/* What signs the notifications of a subscription; all borrowed. */
+struct signature_secrets {
+    struct text secret; /* absent: nothing does */
+    struct text before; /* signs along; or absent */
+    int64_t before_until_us;
+};
 
 #define SIGNATURE_KEY_BYTES_MIN 24u
 #define SIGNATURE_KEY_BYTES_MAX 64u
@@ -46,10 +53,10 @@ void signature_secret_new(char secret[SIGNATURE_SECRET_TEXT_BYTES_MAX + 1]);
 void signature_write(struct text_builder *out, struct text secret,
                      struct text id, struct text timestamp, struct text body);
 
-/* Fills in the fields of `request`, whose body is there; their text lives in
- * `fields`, which fails without memory. */
+/* Fills in the fields of `request`, whose body is there, if there is a secret;
+ * their text lives in `fields`, which fails without memory. */
 void signature_add(struct text_builder *fields,
                    struct http_call_request *request,
-                   const struct subscription *subscription, struct uuid id);
+                   const struct signature_secrets *secrets, struct uuid id);
 
 #endif

@@ -63,6 +63,16 @@ static char *string_of(struct text text)
     return string;
 }
 
+struct signature_secrets
+subscription_secrets(const struct subscription *subscription)
+{
+    return (struct signature_secrets){
+        .secret = text_of(subscription->secret),
+        .before = text_of(subscription->secret_before),
+        .before_until_us = subscription->secret_before_until_us,
+    };
+}
+
 void subscription_set_secret(struct subscription *subscription,
                              const struct store_subscription *row)
 {

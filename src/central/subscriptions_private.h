@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "central/recent.h"
+#include "central/signature.h"
 #include "central/subscription.h"
 #include "central/subscriptions.h"
 #include "soap/reader.h"
@@ -82,6 +83,10 @@ void subscription_set_expiry(struct subscription *subscription,
 /* Sets what signs its notifications; absent texts for nothing. */
 void subscription_set_secret(struct subscription *subscription,
                              const struct store_subscription *row);
+
+/* What signs them, until it is set again. */
+struct signature_secrets
+subscription_secrets(const struct subscription *subscription);
 
 /* cursors.c: the cursor moved: it goes to the store with the next flush. */
 void cursors_moved(struct subscriptions *subs,
