@@ -364,6 +364,8 @@ bool central_change(struct central *central,
         set_trust_paths(central, config, error) != 0 ||
         callback_tls_open(central, config, error) != 0)
         return false;
+    ours->events_max = config->events_max;
+    ours->drops_events = config->drops_events;
     ours->callbacks = config->callbacks;
     ours->callback_authorities = config->callback_authorities;
     snprintf(central->docroot, sizeof central->docroot, "%s", docroot);

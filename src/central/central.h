@@ -83,8 +83,8 @@ int central_open(struct central **central, const struct central_config *config,
                  char error[CENTRAL_ERROR_BYTES]);
 
 /* Takes from `config` what may change while the service runs: settings, the
- * docroot, time-outs, numbers of sessions, known hosts and keys, which
- * observers may be called and who signs for them.  New jobs, sessions
+ * docroot, time-outs, numbers of sessions and of kept events, known hosts and
+ * keys, which observers may be called and who signs for them.  New jobs, sessions
  * and logins go by it; the rules of rates hold for running ones from the next
  * change on.  The rest of `config` is not looked at.  False, and nothing has
  * changed, for a docroot that is none or authorities that cannot be read. */

@@ -1,5 +1,10 @@
 """Events that nobody takes: jobs wait, or the oldest events go and it shows."""
 
+import signal
+import sqlite3
+import time
+
+import pytest
 import zeep
 
 from ferry import order, submit, subscribe, wait_end, wait_until
@@ -9,14 +14,14 @@ CONF = """<?xml version="1.0"?>
   <central_server>
     <event_buffer_overrun>{}</event_buffer_overrun>
   </central_server>
-  <ferry><events_max>20</events_max></ferry>
+  <ferry><events_max>{}</events_max></ferry>
 </CONF>
 """
 
 
-def nodes(make_node, tmp_path, overrun):
+def nodes(make_node, tmp_path, overrun, events_max=20):
     conf = tmp_path / "ferry.conf"
-    conf.write_text(CONF.format(overrun))
+    conf.write_text(CONF.format(overrun, events_max))
     here = make_node("here", options=["--config", conf]).start()
     there = make_node("there")
     there.add_user()
@@ -73,3 +78,70 @@ def test_drop_counts_what_goes_and_shows_it(make_node, tmp_path, observe):
     newest = client.GetEvents(AfterSequence=0).NextSequence
     observer.wait_for("what is left", lambda got: [
         n for n in got if n.sequence == newest], 60)
+
+
+def test_the_limit_and_what_it_does_change_with_a_reload(make_node, tmp_path,
+                                                         observe):
+    here, there = nodes(make_node, tmp_path, "block", 0)
+    conf = tmp_path / "ferry.conf"
+    reloads = []
+
+    def reload(overrun, events_max):
+        conf.write_text(CONF.format(overrun, events_max))
+        reloads.append(overrun)
+        here.process.send_signal(signal.SIGHUP)
+        wait_until("the reload", lambda: here.log().count(
+            "config.reloaded") == len(reloads))
+
+    subscribe(here, observe(lambda notification: 500))
+    run_jobs(here, there, 6)
+    client = here.client("EventNET-202611")
+    assert len(client.GetEvents(AfterSequence=0).Event) >= 24
+    reload("block", 5)
+    assert refused(here, there)
+    reload("block", 1000)
+    run_jobs(here, there, 1)
+    reload("drop", 5)
+    wait_until("5 at most", lambda: len(
+        client.GetEvents(AfterSequence=0).Event) <= 5)
+    run_jobs(here, there, 1)
+
+
+@pytest.mark.parametrize("subscribed", [False, True])
+def test_old_events_go_and_what_is_gone_shows(pair, observe, subscribed):
+    """A week after they were told, but not while somebody waits for them."""
+    here, there = pair
+    (here.docroot / "in").write_bytes(b"x")
+    ready = []
+    observer = observe(lambda notification: 200 if ready else 500)
+    if subscribed:
+        subscription, = subscribe(here, observer, "job", duration=2592000)
+    run_jobs(here, there, 2)
+    here.stop()
+    with sqlite3.connect(here.state / "ferry.db") as database:
+        gone, = database.execute("SELECT max(sequence) FROM events").fetchone()
+        week = int((time.time() - 7 * 86400 - 60) * 1e6)
+        database.execute("UPDATE events SET time_us = ?", (week,))
+    here.start()
+    run_jobs(here, there, 1)
+    client = here.client("EventNET-202611")
+
+    def first():
+        return client.GetEvents(AfterSequence=0).FirstSequence
+
+    if subscribed:
+        # A purge has run when the next one, after a change, shows its effect.
+        wait_until("the look of the first second",
+                   lambda: "push.failed" in here.log())
+        time.sleep(2)
+        assert first() == 1
+        ready.append(True)
+        client.Redeliver(SubscriptionID=subscription, AfterSequence=0)
+        observer.wait_for("all of them", lambda got: [
+            n for n in got if n.sequence > gone])
+        here.stop()  # the next start looks at once, the next time in a minute
+        here.start()
+    wait_until("the old ones gone", lambda: first() == gone + 1)
+    answer = client.GetEvents(AfterSequence=1)
+    assert answer.FirstSequence == gone + 1, "which is the mark"
+    assert answer.Event[0].Sequence == gone + 1
