@@ -51,10 +51,21 @@
 #define LIMIT_PATH_BYTES 4096u
 /* Source paths of one order. */
 #define LIMIT_SOURCE_PATHS 65536u
-/* Memory of blocks that a session holds: 64 MiB are 50 ms at 10 Gbit/s, 500 ms
- * at 1; and that a node holds, 4 GiB: what is beyond waits. */
+/* Blocks of 1 MiB that a sending session holds: 64 MiB are 50 ms at 10 Gbit/s,
+ * 500 ms at 1; what was lost earlier is read again.  And that a node holds,
+ * 4 GiB: what is beyond waits. */
 #define LIMIT_BLOCKS_A_SESSION 64u
 #define LIMIT_BLOCKS_A_NODE 4096u
+/* What a receiving session lets its sender have on its way, in blocks: 200 ms
+ * at 10 Gbit/s, 2 s at 1.  It holds no more than the second, which wait for
+ * what was lost (300 ms at 1 Gbit/s with 1 %), while its disk keeps up; and
+ * the third more for repeats into blocks that went to disk with gaps. */
+#define LIMIT_BLOCKS_RECEIVING 256u
+#define LIMIT_BLOCKS_WAITING 24u
+#define LIMIT_BLOCKS_REPEATS 16u
+/* Runs of bytes in one block between its gaps: twice the gaps of a block of
+ * full datagrams.  A sender of crumbs waits for the disk. */
+#define LIMIT_BLOCK_RUNS 2048u
 /* A hostile catalogue stops here until its files are done; an honest sender
  * has fewer on its way. */
 #define LIMIT_WRITER_FILES 131072u

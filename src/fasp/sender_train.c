@@ -22,6 +22,7 @@ struct builder {
     uint32_t room_bytes;
     uint32_t wire_bytes_max;
     uint32_t wire_bytes;
+    uint64_t room_new_bytes; /* the receiver's, for data that is new */
     uint32_t count_max;
     uint32_t time_us;
     uint64_t now_ns;
@@ -195,6 +196,8 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
         return false;
     if (want > ready)
         want = (uint32_t)ready;
+    if (space == FASP_SPACE_DATA && builder->room_new_bytes < want)
+        return false;
     if (!fits(builder, FASP_DATA_OVERHEAD_BYTES + want))
         return false;
     load.data =
@@ -207,6 +210,8 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
     CHECK(load.size_bytes <= want);
     uint64_t number = pieces_cut(pieces, load.size_bytes);
     pieces_at(pieces, number)->flying = 1;
+    if (space == FASP_SPACE_DATA)
+        builder->room_new_bytes -= load.size_bytes;
     add(sender, builder, FASP_PACKET_DATA, &load, (uint32_t)number);
     sender->statistics.new_bytes += load.size_bytes;
     return true;
@@ -298,9 +303,18 @@ static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
     }
     sender->nudge_ns = builder->now_ns;
     builder->count_max = 1;
-    if (sender->free_bytes < sender->options.datagram_bytes ||
-        !add_next(sender, builder))
+    if (!add_next(sender, builder))
         add_probe(sender, builder);
+}
+
+/* What the receiver has memory for beyond what it has been sent.  Repeats and
+ * the catalogue go out while it has any at all: what fills its memory may be
+ * waiting for just these. */
+static uint64_t room_new_bytes(const struct fasp_sender *sender)
+{
+    uint64_t reported = sender_inflight_reported(sender);
+
+    return sender->free_bytes > reported ? sender->free_bytes - reported : 0;
 }
 
 /* Bytes that may go out in one burst now; 0, and in `*until_ns` when that may
@@ -310,14 +324,10 @@ static uint32_t allowance(const struct fasp_sender *sender, uint64_t now_ns,
 {
     const struct rate *rate = &sender->rate;
     uint64_t burst = rate->burst_bytes;
-    uint64_t least = sender->options.datagram_bytes + FASP_WIRE_BYTES;
-    uint64_t reported = sender_inflight_reported(sender);
 
     *until_ns = UINT64_MAX;
-    if (sender->free_bytes < reported + least)
+    if (sender->free_bytes == 0)
         return 0;
-    if (burst > sender->free_bytes - reported)
-        burst = sender->free_bytes - reported;
     if (rate->budget_bytes == UINT64_MAX)
         return (uint32_t)burst;
 
@@ -334,6 +344,14 @@ static uint32_t allowance(const struct fasp_sender *sender, uint64_t now_ns,
     return 0;
 }
 
+/* New data is there, and the receiver has no memory for it. */
+static bool waits_for_room(struct fasp_sender *sender,
+                           const struct builder *builder)
+{
+    return pieces_ready(&sender->spaces[FASP_SPACE_DATA]) > 0 &&
+           builder->room_new_bytes < sender->options.datagram_bytes;
+}
+
 static void build(struct fasp_sender *sender, struct builder *builder)
 {
     uint64_t until_ns;
@@ -342,6 +360,7 @@ static void build(struct fasp_sender *sender, struct builder *builder)
         probe_if_due(sender, builder);
         return;
     }
+    builder->room_new_bytes = room_new_bytes(sender);
     builder->wire_bytes_max = allowance(sender, builder->now_ns, &until_ns);
     if (builder->wire_bytes_max == 0) {
         nudge_if_due(sender, builder, until_ns);
@@ -353,7 +372,10 @@ static void build(struct fasp_sender *sender, struct builder *builder)
     if (builder->train->count > 0)
         return;
     rate_limited(&sender->rate, builder->now_ns);
-    probe_if_due(sender, builder);
+    if (waits_for_room(sender, builder))
+        nudge_if_due(sender, builder, UINT64_MAX);
+    else
+        probe_if_due(sender, builder);
 }
 
 bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,

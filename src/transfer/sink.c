@@ -2,9 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
+#include "transfer/sink_parts.h"
 
 int sink_open(struct sink *sink, struct loop *loop, struct block_pool *pool,
               struct file_writer *writer, struct sink_owner *owner)
@@ -32,20 +31,10 @@ bool sink_is_busy(const struct sink *sink)
     return sink->busy_count > 0;
 }
 
-static void free_block(struct sink *sink, struct sink_block *block)
-{
-    if (block->state == SINK_FREE)
-        return;
-    block_give(sink->pool, block->data);
-    *block = (struct sink_block){0};
-    sink->block_count--;
-}
-
 void sink_close(struct sink *sink)
 {
     CHECK(!sink_is_busy(sink));
-    for (uint32_t i = 0; i < SINK_RING; i++)
-        free_block(sink, &sink->blocks[i]);
+    sink_free_blocks(sink);
     free(sink->catalogue);
     free(sink->failures);
     free(sink->failing);
@@ -64,104 +53,6 @@ struct file_writer *sink_take_writer(struct sink *sink)
 
     sink->writer = NULL;
     return writer;
-}
-
-/* ---- what arrives ---- */
-
-static uint8_t *catalogue_place(struct sink *sink, uint64_t place,
-                                uint32_t size_bytes, uint32_t *have_bytes)
-{
-    uint32_t offset = (uint32_t)(place % SINK_CATALOGUE_BYTES);
-    uint64_t end = sink->catalogue_taken + SINK_CATALOGUE_BYTES;
-    uint32_t to_wrap = SINK_CATALOGUE_BYTES - offset;
-
-    /* All of it or nothing: the rest of a record is of no use alone. */
-    if (place < sink->catalogue_taken || place + size_bytes > end)
-        return NULL;
-    *have_bytes = size_bytes < to_wrap ? size_bytes : to_wrap;
-    return sink->catalogue + offset;
-}
-
-/* How many blocks from the first missing byte on may be held. */
-static uint64_t window_end(const struct sink *sink)
-{
-    uint64_t blocks = LIMIT_BLOCKS_A_SESSION - sink->writing_count;
-
-    if (sink->writing_count >= LIMIT_BLOCKS_A_SESSION)
-        blocks = 1;
-    return sink->data_have / BLOCK_BYTES + blocks;
-}
-
-static struct sink_block *take_block(struct sink *sink, uint64_t index)
-{
-    struct sink_block *block = &sink->blocks[index % SINK_RING];
-
-    if (block->state != SINK_FREE || index >= window_end(sink))
-        return NULL;
-    uint8_t *data = block_take(sink->pool);
-    if (data == NULL)
-        return NULL;
-    *block = (struct sink_block){
-        .sink = sink,
-        .state = SINK_FILLING,
-        .index = index,
-        .data = data,
-    };
-    sink->block_count++;
-    if (index < sink->lowest)
-        sink->lowest = index;
-    return block;
-}
-
-uint8_t *sink_place(void *user, enum fasp_space space, uint64_t place,
-                    uint32_t size_bytes, uint32_t *have_bytes, bool proven)
-{
-    struct sink *sink = user;
-
-    if (sink->is_stopped || sink->is_finishing)
-        return NULL;
-    if (space == FASP_SPACE_CATALOGUE)
-        return catalogue_place(sink, place, size_bytes, have_bytes);
-
-    uint64_t index = place / BLOCK_BYTES;
-    uint32_t offset = (uint32_t)(place % BLOCK_BYTES);
-    struct sink_block *block = &sink->blocks[index % SINK_RING];
-    if (block->state == SINK_FREE || block->index != index) {
-        block = proven ? take_block(sink, index) : NULL;
-        if (block == NULL)
-            return NULL;
-    }
-    uint32_t left = BLOCK_BYTES - offset;
-    *have_bytes = size_bytes < left ? size_bytes : left;
-    return block->data + offset;
-}
-
-void sink_arrived(void *user, enum fasp_space space, uint64_t place,
-                  uint32_t size_bytes)
-{
-    struct sink *sink = user;
-
-    if (space == FASP_SPACE_CATALOGUE)
-        return;
-    sink->blocks[place / BLOCK_BYTES % SINK_RING].had_bytes += size_bytes;
-    sink->arrived_bytes += size_bytes;
-    if (place + size_bytes > sink->data_top)
-        sink->data_top = place + size_bytes;
-}
-
-uint64_t sink_room_bytes(const struct sink *sink)
-{
-    uint64_t end = window_end(sink) * BLOCK_BYTES;
-
-    return end > sink->data_top ? end - sink->data_top : 0;
-}
-
-uint64_t sink_disk_queue_ns(const struct sink *sink)
-{
-    /* The one that is being written does not wait. */
-    uint32_t waiting = sink->writing_count > 0 ? sink->writing_count - 1 : 0;
-
-    return waiting * sink->written_ns_per_mb;
 }
 
 /* ---- jobs ---- */
@@ -189,9 +80,8 @@ static void tell_events(struct sink *sink, struct file_writer_result *result)
     file_writer_result_free(result);
 }
 
-/* Takes in what a job came to. */
-static void take_result(struct sink *sink, struct file_writer_result *result,
-                        const struct file_writer_status *status)
+void sink_take_result(struct sink *sink, struct file_writer_result *result,
+                      const struct file_writer_status *status)
 {
     sink->busy_count--;
     sink->status = *status;
@@ -214,7 +104,7 @@ static void job_done(struct loop_work *work)
 {
     struct sink_job *job = OWNER_OF(work, struct sink_job, work);
 
-    take_result(job->sink, &job->result, &job->status);
+    sink_take_result(job->sink, &job->result, &job->status);
 }
 
 static void catalogue_run(struct loop_work *work)
@@ -234,7 +124,7 @@ static void catalogue_done(struct loop_work *work)
     struct sink *sink = job->sink;
 
     sink->catalogue_taken += job->size_bytes;
-    take_result(sink, &job->result, &job->status);
+    sink_take_result(sink, &job->result, &job->status);
 }
 
 static void start_catalogue(struct sink *sink)
@@ -248,47 +138,6 @@ static void start_catalogue(struct sink *sink)
         return;
     job->size_bytes = waiting < to_wrap ? (uint32_t)waiting : to_wrap;
     start_job(sink, job, catalogue_run, catalogue_done);
-}
-
-static void block_write(struct loop_work *work)
-{
-    struct sink_block *block = OWNER_OF(work, struct sink_block, work);
-    struct file_writer *writer = block->sink->writer;
-    uint64_t start_ns = clock_mono_ns();
-
-    file_writer_data(writer, block->index * BLOCK_BYTES + block->written_from,
-                     block->data + block->written_from,
-                     block->written_to - block->written_from, &block->result);
-    file_writer_status(writer, &block->status);
-    block->took_ns = clock_mono_ns() - start_ns;
-}
-
-static void block_write_done(struct loop_work *work)
-{
-    struct sink_block *block = OWNER_OF(work, struct sink_block, work);
-
-    struct sink *sink = block->sink;
-    uint32_t size_bytes = block->written_to - block->written_from;
-
-    if (size_bytes >= BLOCK_BYTES / 2) {
-        uint64_t pace = block->took_ns * BLOCK_BYTES / size_bytes;
-        sink->written_ns_per_mb = (7 * sink->written_ns_per_mb + pace) / 8;
-    }
-    sink->writing_count--;
-    block->state = SINK_FILLING;
-    take_result(sink, &block->result, &block->status);
-}
-
-static void start_write(struct sink *sink, struct sink_block *block,
-                        uint32_t to_bytes)
-{
-    block->state = SINK_WRITING;
-    block->written_from = block->written_to;
-    block->written_to = to_bytes;
-    sink->writing_count++;
-    sink->busy_count++;
-    loop_work_start(sink->loop, &sink->strand, &block->work, block_write,
-                    block_write_done);
 }
 
 /* ---- failures that the sender told ---- */
@@ -383,72 +232,6 @@ static void check_run(struct loop_work *work)
 
 /* ---- the turn ---- */
 
-/* Where the data that may be written ends: behind the records that are known.
- */
-static uint64_t known_end(const struct sink *sink)
-{
-    return sink->status.totals.bytes;
-}
-
-/* How much of the block is data at all. */
-static uint32_t block_end(const struct sink *sink, uint64_t index)
-{
-    uint64_t begin = index * BLOCK_BYTES;
-
-    if (!sink->status.catalogue_complete ||
-        known_end(sink) >= begin + BLOCK_BYTES)
-        return BLOCK_BYTES;
-    return known_end(sink) > begin ? (uint32_t)(known_end(sink) - begin) : 0;
-}
-
-/* Writes what is whole of a block, or lets it go when all was written. */
-static void turn_block(struct sink *sink, struct sink_block *block,
-                       struct fasp_receiver *receiver, bool flush)
-{
-    uint64_t begin = block->index * BLOCK_BYTES;
-    uint32_t end_bytes = block_end(sink, block->index);
-
-    if (block->state != SINK_FILLING)
-        return;
-    bool whole =
-        begin + end_bytes <= sink->data_have || block->had_bytes >= end_bytes ||
-        (sink->has_skips && fasp_receiver_has(receiver, FASP_SPACE_DATA, begin,
-                                              begin + end_bytes));
-    if (whole && block->written_to >= end_bytes) {
-        free_block(sink, block);
-        return;
-    }
-    if (whole && begin + end_bytes <= known_end(sink)) {
-        start_write(sink, block, end_bytes);
-        return;
-    }
-    if (!flush)
-        return;
-    uint64_t to =
-        sink->data_have < known_end(sink) ? sink->data_have : known_end(sink);
-    if (to > begin + block->written_to && to <= begin + end_bytes)
-        start_write(sink, block, (uint32_t)(to - begin));
-}
-
-static void turn_blocks(struct sink *sink, struct fasp_receiver *receiver,
-                        bool flush)
-{
-    uint64_t end = (sink->data_top + BLOCK_BYTES - 1) / BLOCK_BYTES;
-
-    for (uint64_t i = sink->lowest; i < end; i++) {
-        struct sink_block *block = &sink->blocks[i % SINK_RING];
-        bool held = block->state != SINK_FREE && block->index == i;
-        if (held) {
-            turn_block(sink, block, receiver, flush);
-            held = block->state != SINK_FREE;
-        }
-        /* Below the first gap, no block begins again. */
-        if (!held && i == sink->lowest &&
-            (i + 1) * BLOCK_BYTES <= sink->data_have)
-            sink->lowest++;
-    }
-}
-
 static void settle_run(struct loop_work *work)
 {
     struct sink_job *job = OWNER_OF(work, struct sink_job, work);
@@ -471,7 +254,7 @@ static void finish_done(struct loop_work *work)
     struct sink_job *job = OWNER_OF(work, struct sink_job, work);
     struct sink *sink = job->sink;
 
-    take_result(sink, &job->result, &job->status);
+    sink_take_result(sink, &job->result, &job->status);
     if (!sink->is_stopped) {
         sink->is_finished = true;
         sink->owner->finished(sink->owner);
@@ -483,7 +266,7 @@ static bool is_all_here(const struct sink *sink)
 {
     return sink->status.catalogue_complete &&
            sink->catalogue_taken == sink->catalogue_have &&
-           sink->data_have >= known_end(sink) && sink->block_count == 0 &&
+           sink->data_have >= sink_known_end(sink) && sink->block_count == 0 &&
            sink->failure_count == 0 && sink->answer_count == 0 &&
            !sink->status.is_asking && sink->busy_count == 0;
 }
@@ -503,7 +286,7 @@ void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush)
     start_catalogue(sink);
     if (sink->status.wants_check && !loop_work_busy(&sink->check_job.work))
         start_job(sink, &sink->check_job, check_run, job_done);
-    turn_blocks(sink, receiver, flush);
+    sink_turn_blocks(sink, receiver, flush);
     if (is_all_here(sink)) {
         sink->is_finishing = true;
         start_job(sink, &sink->finish_job, finish_run, finish_done);

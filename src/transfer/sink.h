@@ -5,15 +5,16 @@
  * Must not know: datagrams, the peer, the control connection.
  *
  *   catalogue --> a ring --> file_writer_catalogue()   (records, in order)
- *   data      --> blocks --> file_writer_data()        (whole, or what is whole
- * yet)
+ *   data      --> blocks --> file_writer_data()        (whole, or with gaps)
  *
- *   a block:  FREE --> FILLING <--> WRITING --> FREE
+ *   a block:  (none) --> FILLING <--> WRITING
+ *                           \--> (none) --> FILLING ...
  *
  * Data may come in any order, and ahead of its record: a block waits until the
- * records of all of it are known.  Memory is bounded: blocks are given only
- * within LIMIT_BLOCKS_A_SESSION from the first missing byte on, so that the block
- * that is waited for always finds room.
+ * records of its bytes are known.  What was lost holds nothing up: of more than
+ * LIMIT_BLOCKS_WAITING blocks with gaps the lowest are written as they are and
+ * let go, and what still comes for them begins a block again.  So memory is
+ * bounded by that, and by what waits for a slow disk.
  *
  * All works run on one strand, in order.  When everything has come, what is
  * left settles, and finished() is called once.
@@ -32,26 +33,44 @@
 
 /* Catalogue that came and was not taken in: 128 datagrams and some. */
 #define SINK_CATALOGUE_BYTES (256u << 10)
-/* Blocks are found by their number, modulo this. */
-#define SINK_RING 128u
+/* Blocks are found by their number, modulo this: 1 GiB from the first missing
+ * byte on, which at 10 Gbit/s and 200 ms may be lost four times. */
+#define SINK_RING 1024u
+#define SINK_BLOCKS_MAX (LIMIT_BLOCKS_RECEIVING + LIMIT_BLOCKS_REPEATS)
 
 enum sink_block_state {
-    SINK_FREE,
     SINK_FILLING,
     SINK_WRITING,
 };
 
 struct sink;
 
+/* Bytes of a block, from its begin. */
+struct sink_run {
+    uint32_t from;
+    uint32_t to;
+};
+
+/* In the order in which they came, each joined to the one before it where they
+ * touch. */
+struct sink_runs {
+    struct sink_run *items; /* owned */
+    uint32_t count;
+    uint32_t room;
+};
+
 struct sink_block {
     struct loop_work work;
     struct sink *sink;
     enum sink_block_state state;
-    uint64_t index;        /* of the block in the data space */
-    uint8_t *data;         /* owned by the pool */
-    uint32_t had_bytes;    /* that arrived */
-    uint32_t written_from; /* the job's */
-    uint32_t written_to;   /* all below is written, or being written */
+    uint32_t held_at;    /* in sink.held */
+    uint64_t index;      /* of the block in the data space */
+    uint8_t *data;       /* owned by the pool */
+    uint32_t had_bytes;  /* that arrived since it was taken */
+    bool lets_go;        /* its memory, once that is written */
+    struct sink_runs arrived; /* that no job has yet */
+    struct sink_runs job;     /* the job's */
+    uint32_t job_bytes;
     uint64_t took_ns;
     struct file_writer_result result;
     struct file_writer_status status;
@@ -129,11 +148,12 @@ struct sink {
     uint64_t data_have; /* came without a gap */
     uint64_t arrived_bytes;
     uint64_t data_top; /* the end of the highest byte that came */
-    uint64_t lowest;   /* no block below this one is in memory */
+    struct sink_block *ring[SINK_RING];
+    struct sink_block *held[SINK_BLOCKS_MAX]; /* the same, one after another */
     uint32_t block_count;
     uint32_t writing_count;
+    uint64_t writing_bytes;
     uint64_t written_ns_per_mb; /* the disk's pace; 0 = unknown */
-    struct sink_block blocks[SINK_RING];
 
     struct sink_job settle_job;
     struct sink_job finish_job;
@@ -160,9 +180,8 @@ uint8_t *sink_place(void *user, enum fasp_space space, uint64_t place,
 void sink_arrived(void *user, enum fasp_space space, uint64_t place,
                   uint32_t size_bytes);
 
-/* Starts what can be done with what came.  `flush` also writes the beginning
- * of a block that is not whole, and settles files: to be true a few times a
- * second. */
+/* Starts what can be done with what came.  `flush` also writes blocks with
+ * gaps, and settles files: to be true a few times a second. */
 void sink_turn(struct sink *sink, struct fasp_receiver *receiver, bool flush);
 
 /* The sender cannot read this file. */

@@ -281,6 +281,20 @@ Test(sender, a_small_window_of_the_receiver_holds_it_back)
     cr_assert_eq(send_until(60 * MS), 3);
 }
 
+/* The receiver's memory is full of what waits for a repeat. */
+Test(sender, a_small_window_lets_repeats_pass)
+{
+    struct report_range lost = {.first = 3, .count = 2};
+
+    open_with(200 * PAYLOAD);
+    send_until(10 * MS);
+    struct report report = all_but(10, 2);
+    report.free_bytes = 1;
+    give_report(1, &report, &lost, 1, 10 * MS);
+    cr_assert_eq(send_until(60 * MS), 2);
+    cr_assert_eq(packet.type, FASP_PACKET_DATA);
+}
+
 Test(sender, a_full_budget_without_news_is_probed)
 {
     open_with(200 * PAYLOAD);

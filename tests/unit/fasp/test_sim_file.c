@@ -317,9 +317,10 @@ Test(sim_file, a_receiver_without_room_is_waited_for)
     struct fasp_sender_statistics before = sim_sent(flow);
     sim_run_until(sim, sim->now_ns + SIM_S);
     struct fasp_sender_statistics after = sim_sent(flow);
-    /* Nothing is sent to where it cannot be put. */
-    cr_assert_eq(after.new_bytes + after.repeated_bytes,
-                 before.new_bytes + before.repeated_bytes);
+    /* Nothing is sent to where it cannot be put, but for a datagram now and
+     * then, in case that it can. */
+    cr_assert_eq(after.new_bytes, before.new_bytes);
+    cr_assert_leq(after.repeated_packets - before.repeated_packets, 10);
 
     flow->no_room = false;
     fasp_receiver_room(flow->receiver, UINT64_MAX, 0, sim->now_ns);
