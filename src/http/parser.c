@@ -1,5 +1,6 @@
 #include "http/parser.h"
 
+#include <ctype.h>
 #include <llhttp.h>
 #include <string.h>
 
@@ -28,6 +29,9 @@ static const char *const kept_names[HTTP_KEPT_COUNT] = {
     [KEPT_EXPECT] = "expect",
     [KEPT_RETRY_AFTER] = "retry-after",
 };
+
+/* Of 64 bits, which is what HTTP's readers count in. */
+#define CHUNK_DIGITS_MAX 16
 
 static llhttp_t *machine_of(struct http_parser *parser)
 {
@@ -158,6 +162,7 @@ static int on_headers_complete(llhttp_t *machine)
 
     parser->head.keep_alive = llhttp_should_keep_alive(machine) != 0;
     parser->head_done = true;
+    parser->in_chunk_size = parser->head.is_chunked;
     parser->event = HTTP_EVENT_HEAD;
     return HPE_PAUSED;
 }
@@ -171,7 +176,21 @@ static int on_chunk_header(llhttp_t *machine)
         http_parser_refuse(parser, 413, "The body is too large.");
         return -1;
     }
+    parser->is_last_chunk = machine->content_length == 0;
     return 0;
+}
+
+/* Stops there, so that the next size is at the beginning of what llhttp is
+ * given next. */
+static int on_chunk_complete(llhttp_t *machine)
+{
+    struct http_parser *parser = parser_of(machine);
+
+    if (parser->is_last_chunk)
+        return 0;
+    parser->in_chunk_size = true;
+    parser->size_digits = 0;
+    return HPE_PAUSED;
 }
 
 static int on_body(llhttp_t *machine, const char *at, size_t size_bytes)
@@ -203,6 +222,7 @@ static const llhttp_settings_t settings = {
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
     .on_chunk_extension_name = on_extra,
     .on_chunk_extension_value = on_extra,
     .on_body = on_body,
@@ -257,11 +277,45 @@ static void refuse_for(struct http_parser *parser, llhttp_errno_t error,
     }
 }
 
+/* llhttp tells nothing of the digits of a chunk's size, and takes leading zeros
+ * without an end: other readers stop at some number of digits. */
+static bool chunk_size_fits(struct http_parser *parser, const uint8_t *data,
+                            uint32_t size_bytes)
+{
+    for (uint32_t i = 0; i < size_bytes && parser->in_chunk_size; i++) {
+        parser->in_chunk_size = isxdigit(data[i]) != 0;
+        if (parser->in_chunk_size && ++parser->size_digits > CHUNK_DIGITS_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* Runs llhttp up to an event, an error or the end; returns how far it came. */
+static const char *run_machine(struct http_parser *parser, const char *start,
+                               const char *end, llhttp_errno_t *error)
+{
+    llhttp_t *machine = machine_of(parser);
+
+    for (;;) {
+        if (!chunk_size_fits(parser, (const uint8_t *)start,
+                             (uint32_t)(end - start))) {
+            *error = HPE_INVALID_CHUNK_SIZE;
+            return start;
+        }
+        llhttp_resume(machine);
+        *error = llhttp_execute(machine, start, (size_t)(end - start));
+        if (*error == HPE_OK)
+            return end;
+        start = llhttp_get_error_pos(machine);
+        if (*error != HPE_PAUSED || parser->event != HTTP_EVENT_MORE)
+            return start;
+    }
+}
+
 enum http_event http_parser_feed(struct http_parser *parser,
                                  const uint8_t *data, uint32_t size_bytes,
                                  uint32_t *used_bytes)
 {
-    llhttp_t *machine = machine_of(parser);
     uint32_t head_room = parser->limits->head_bytes_max - parser->head_bytes;
 
     CHECK(parser->event != HTTP_EVENT_END);
@@ -272,12 +326,10 @@ enum http_event http_parser_feed(struct http_parser *parser,
         size_bytes = head_room;
 
     parser->event = HTTP_EVENT_MORE;
-    llhttp_resume(machine);
     bool in_head = !parser->head_done;
     const char *start = (const char *)data;
-    llhttp_errno_t error = llhttp_execute(machine, start, size_bytes);
-    const char *stop =
-        error == HPE_OK ? start + size_bytes : llhttp_get_error_pos(machine);
+    llhttp_errno_t error;
+    const char *stop = run_machine(parser, start, start + size_bytes, &error);
     *used_bytes = (uint32_t)(stop - start);
 
     CHECK(*used_bytes <= size_bytes);

@@ -102,6 +102,9 @@ struct http_parser {
     uint64_t content_bytes; /* of the body, so far */
     uint32_t extra_bytes;   /* of chunk extensions and trailers, so far */
     bool head_done;
+    bool in_chunk_size; /* digits may come */
+    bool is_last_chunk;
+    uint32_t size_digits; /* of a chunk's size, so far */
 };
 
 /* Starts reading the first message.  `limits` must outlive the parser.

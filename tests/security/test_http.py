@@ -88,9 +88,10 @@ A3 = [
     ("empty", b"\r\na\r\n0\r\n\r\n"), ("blank before", b" 1\r\na\r\n0\r\n\r\n"),
     ("blank after", b"1 \r\na\r\n0\r\n\r\n"),
     ("tab after", b"1\t\r\na\r\n0\r\n\r\n"),
-    pytest.param("17 digits", b"00000000000000001\r\na\r\n0\r\n\r\n",
-                 marks=pytest.mark.xfail(strict=True, reason=(
-                     "leading zeros are read as what they are"))),
+    ("17 digits", b"00000000000000001\r\na\r\n0\r\n\r\n"),
+    ("17 digits of a later chunk",
+     b"1\r\na\r\n00000000000000001\r\na\r\n0\r\n\r\n"),
+    ("17 digits of the last", b"1\r\na\r\n00000000000000000\r\n\r\n"),
     ("beyond 64 bits", b"10000000000000000\r\na\r\n0\r\n\r\n"),
     ("an extension with CR", b"1;a\rb\r\na\r\n0\r\n\r\n"),
     ("bare LF after the size", b"1\na\r\n0\r\n\r\n"),
