@@ -11,10 +11,10 @@ from wire import Closed, Wire, check_answer, fault_of, works
 RESIDENT_BYTES_MAX = 96 << 20
 
 
-def resident_bytes(node):
+def resident_bytes(node, what="VmRSS:"):
     with open(f"/proc/{node.process.pid}/status") as status:
         for line in status:
-            if line.startswith("VmRSS:"):
+            if line.startswith(what):
                 return int(line.split()[1]) * 1024
     raise AssertionError("the node has no memory")
 

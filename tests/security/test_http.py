@@ -1,6 +1,7 @@
 """security.md part A, row by row: attacks on HTTP."""
 
 import gzip
+import os
 import re
 import resource
 import socket
@@ -8,7 +9,9 @@ import time
 
 import pytest
 
-from attack import RESIDENT_BYTES_MAX, node, refused, resident_bytes, unharmed
+from attack import (RESIDENT_BYTES_MAX, cpu_seconds, node, refused,
+                    resident_bytes, unharmed)
+from ferry import Node, wait_until
 from wire import (GOOD, TRANSFER, Closed, Wire, ask, envelope, fault_of, request,
                   works)
 
@@ -383,6 +386,63 @@ def test_a12_more_connections_than_are_served(node):
         for wire in held:
             wire.socket.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a12_no_descriptors_left(binary, tmp_path):
+    """Who comes when the process may open no more is turned away; nothing
+    spins, and those before go on."""
+    poor = tmp_path / "poor"
+    poor.write_text(f'#!/bin/sh\nulimit -n 80\nexec {binary} "$@"\n')
+    poor.chmod(0o755)
+    node = Node(poor, tmp_path, "poor-node").start()
+    first = Wire(node, GOOD)
+    assert first.answer().status == 200
+    held = []
+    try:
+        served = turned_away = 0
+        for _ in range(200):
+            held.append(Wire(node))
+        for wire in held:
+            try:
+                wire.send(GOOD)
+                served += wire.answer().status == 200
+            except (Closed, ConnectionError):
+                turned_away += 1
+        assert served >= 10 and turned_away >= 100, (served, turned_away)
+        before = cpu_seconds(node)
+        time.sleep(1)
+        assert cpu_seconds(node) - before < 0.5, "it spins"
+        first.send(GOOD)
+        assert first.answer().status == 200
+        assert "io.no_descriptors" in node.log()
+    finally:
+        for wire in held:
+            wire.socket.close()
+    wait_until("room again", lambda: is_served(node))
+    node.stop()
+
+
+def is_served(node):
+    try:
+        works(node)
+        return True
+    except (Closed, ConnectionError, AssertionError):
+        return False
+
+
+def test_a11_a_held_request_is_small(binary, tmp_path):
+    """Begun and not ended: 4 KiB of the process's own memory at most."""
+    begun = GOOD[:GOOD.index(b"Content-Length")]
+    node = Node(binary, tmp_path, "fresh").start() # nothing is pooled yet
+    works(node)
+    before = resident_bytes(node, "RssAnon:")
+    held = [Wire(node, begun) for _ in range(800)]
+    works(node) # what was sent before it is read before it
+    each = (resident_bytes(node, "RssAnon:") - before) / len(held)
+    for wire in held:
+        wire.socket.close()
+    node.stop()
+    assert 1000 < each <= 4096
 
 
 A14 = ["CONNECT", "TRACE", "OPTIONS", "PUT", "DELETE", "M-POST", "PATCH",

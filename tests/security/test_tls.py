@@ -98,6 +98,20 @@ def test_a13_tls_12_is_whole_or_refused(node):
         assert wire.socket.compression() is None
 
 
+@pytest.mark.parametrize("cipher", [
+    "AES128-SHA", "AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256",
+    "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-SHA",
+    "NULL-SHA256", "ECDHE-ECDSA-NULL-SHA", "ADH-AES128-SHA256",
+    "AECDH-AES128-SHA"])
+def test_a13_weak_ciphers_are_an_alert(node, cipher):
+    """Without forward secrecy, without AEAD, or without a key."""
+    made = context(most=ssl.TLSVersion.TLSv1_2)
+    made.set_ciphers(cipher + ":@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionResetError)) as raised:
+        Secure(node, made=made)
+    assert "ALERT" in str(raised.value).upper(), raised.value
+
+
 def test_a13_h2_alone_is_never_agreed_on(node):
     made = context()
     made.set_alpn_protocols(["h2"])
