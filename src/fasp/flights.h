@@ -29,7 +29,8 @@ struct flight {
     uint32_t piece; /* low half of its number */
     uint16_t wire_bytes;
     uint8_t space; /* enum fasp_space, or FLIGHT_EMPTY */
-    uint8_t state;
+    uint8_t state : 4;
+    uint8_t part : 4; /* 0 = the whole piece, else 1 + the part's number */
 };
 
 struct flights {

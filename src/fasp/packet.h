@@ -20,7 +20,7 @@
 /* The high byte of a datagram's first two; the low byte holds flags. */
 enum fasp_packet_type {
     FASP_PACKET_DATA = 1,           /* bytes of a space */
-    FASP_PACKET_PROBE = 2,          /* data header, nothing in it: shows gaps */
+    FASP_PACKET_PROBE = 2,          /* data header, or padding: shows gaps */
     FASP_PACKET_REPORT = 3,         /* what the receiver has; report.h */
     FASP_PACKET_PATH_CHALLENGE = 4, /* 8 random bytes to an unproven address */
     FASP_PACKET_PATH_RESPONSE = 5,  /* the same 8 bytes back */
@@ -46,8 +46,8 @@ enum fasp_space {
 /* Of a data datagram, all but the data: 42 bytes. */
 #define FASP_DATA_OVERHEAD_BYTES (FASP_DATA_HEADER_BYTES + FASP_TAG_BYTES)
 
-/* The size of a datagram is that of its UDP payload.  Without path MTU
- * discovery the owner takes what a path of 1500 bytes carries. */
+/* The size of a datagram is that of its UDP payload: what a path of 1500 bytes
+ * carries, until mtu.h knows more. */
 #define FASP_DATAGRAM_BYTES_IPV4 1472u
 #define FASP_DATAGRAM_BYTES_IPV6 1452u
 #define FASP_DATAGRAM_BYTES_MIN 1232u /* IPv6's least MTU, 1280, less 48 */

@@ -112,21 +112,34 @@ static void close_piece(struct pieces *pieces, struct piece *piece)
     piece->state = PIECE_DELIVERED;
 }
 
-void pieces_delivered(struct pieces *pieces, uint32_t number)
+/* Counts a datagram that held the piece, or a part of it, as arrived.  Returns
+ * the piece unless it was there already. */
+static struct piece *land(struct pieces *pieces, uint32_t number,
+                          uint64_t *whole)
 {
-    uint64_t whole;
-
-    if (!find(pieces, number, &whole))
-        return;
-    struct piece *piece = pieces_at(pieces, whole);
+    if (!find(pieces, number, whole))
+        return NULL;
+    struct piece *piece = pieces_at(pieces, *whole);
     if (piece->flying > 0)
         piece->flying--;
-    if (piece->state == PIECE_DELIVERED)
-        return;
+    return piece->state == PIECE_DELIVERED ? NULL : piece;
+}
+
+static void deliver(struct pieces *pieces, struct piece *piece, uint64_t whole)
+{
     close_piece(pieces, piece);
     pieces->delivered_bytes += piece->size_bytes;
     if (whole == pieces->head)
         drop_delivered(pieces);
+}
+
+void pieces_delivered(struct pieces *pieces, uint32_t number)
+{
+    uint64_t whole;
+    struct piece *piece = land(pieces, number, &whole);
+
+    if (piece != NULL)
+        deliver(pieces, piece, whole);
 }
 
 static bool is_queued(const struct pieces *pieces, uint32_t number)
@@ -150,14 +163,9 @@ static void compact(struct pieces *pieces)
     pieces->repeats_count = kept;
 }
 
-void pieces_lost(struct pieces *pieces, uint32_t number)
+/* What is left of the piece goes again, unless more of it is on its way. */
+static void queue(struct pieces *pieces, struct piece *piece, uint32_t number)
 {
-    struct piece *piece = pieces_find(pieces, number);
-
-    if (piece == NULL)
-        return;
-    if (piece->flying > 0)
-        piece->flying--;
     /* While a copy is on its way, only its loss makes the piece go again. */
     if (piece->state != PIECE_FLYING || piece->flying > 0)
         return;
@@ -169,6 +177,41 @@ void pieces_lost(struct pieces *pieces, uint32_t number)
                     (pieces->room - 1)] = number;
     pieces->repeats_count++;
     pieces->repeats_bytes += piece->size_bytes;
+}
+
+void pieces_lost(struct pieces *pieces, uint32_t number)
+{
+    struct piece *piece = pieces_find(pieces, number);
+
+    if (piece == NULL)
+        return;
+    if (piece->flying > 0)
+        piece->flying--;
+    queue(pieces, piece, number);
+}
+
+uint32_t pieces_part_missing(const struct piece *piece, uint32_t part)
+{
+    for (; part * PIECES_PART_BYTES < piece->size_bytes; part++)
+        if ((piece->parts & 1u << part) == 0)
+            return part;
+    return PIECES_PARTS_MAX;
+}
+
+void pieces_part_delivered(struct pieces *pieces, uint32_t number,
+                           uint32_t part)
+{
+    uint64_t whole;
+    struct piece *piece = land(pieces, number, &whole);
+
+    CHECK(part < PIECES_PARTS_MAX);
+    if (piece == NULL)
+        return;
+    piece->parts |= (uint8_t)(1u << part);
+    if (pieces_part_missing(piece, 0) == PIECES_PARTS_MAX)
+        deliver(pieces, piece, whole);
+    else
+        queue(pieces, piece, number);
 }
 
 static void pop_repeat(struct pieces *pieces)

@@ -25,6 +25,11 @@
 /* Files that are not wanted lie between those that are. */
 #define PIECES_SKIPS_MAX (1u << 20)
 
+/* A piece that was cut for a larger path goes again in parts that any path
+ * carries: the least datagram less its overhead. */
+#define PIECES_PART_BYTES 1190u
+#define PIECES_PARTS_MAX 8u
+
 enum piece_state {
     PIECE_FLYING,
     PIECE_QUEUED, /* lost, to be sent again */
@@ -35,7 +40,8 @@ struct piece {
     uint64_t place;
     uint16_t size_bytes;
     uint8_t state;
-    uint8_t flying; /* datagrams on their way that hold it */
+    uint8_t flying; /* datagrams on their way that hold it, or a part */
+    uint8_t parts;  /* bits: those that came by themselves */
 };
 
 struct pieces {
@@ -81,6 +87,12 @@ uint64_t pieces_cut(struct pieces *pieces, uint32_t size_bytes);
 /* A datagram that held the piece came, or got lost. */
 void pieces_delivered(struct pieces *pieces, uint32_t number);
 void pieces_lost(struct pieces *pieces, uint32_t number);
+
+/* A datagram that held this part of it came. */
+void pieces_part_delivered(struct pieces *pieces, uint32_t number,
+                           uint32_t part);
+/* The first part from `part` on that did not come, or PIECES_PARTS_MAX. */
+uint32_t pieces_part_missing(const struct piece *piece, uint32_t part);
 
 /* The first piece that is to be sent again, or NULL. */
 struct piece *pieces_repeat(struct pieces *pieces, uint32_t *number);

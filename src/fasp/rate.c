@@ -44,6 +44,11 @@ void rate_init(struct rate *rate, const struct fasp_rates *rates,
     rate_publish(rate);
 }
 
+void rate_set_size(struct rate *rate, uint32_t mss_bytes)
+{
+    rate->mss = mss_bytes;
+}
+
 /* The highest rate that is allowed now, in bytes a second. */
 double rate_ceiling(const struct rate *rate)
 {

@@ -263,6 +263,9 @@ struct rate {
     double breaker_since_s; /* half did not arrive since; 0 = it did */
 };
 
+/* Full datagrams have another size on the wire from now on. */
+void rate_set_size(struct rate *rate, uint32_t mss_bytes);
+
 /* `rates` are supported; `mss_bytes` is a full datagram on the wire. */
 void rate_init(struct rate *rate, const struct fasp_rates *rates,
                uint32_t mss_bytes, uint64_t rtt_ns, bool clock_unsynchronised,

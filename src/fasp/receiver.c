@@ -173,6 +173,20 @@ static uint8_t *direct_place(struct fasp_receiver *receiver,
     return have >= size ? out : NULL;
 }
 
+static void note_size(struct fasp_receiver *receiver, uint32_t size_bytes)
+{
+    struct fasp_receiver_statistics *statistics = &receiver->statistics;
+
+    if (statistics->data_packets++ % 64 == 0) {
+        statistics->datagram_bytes = receiver->largest_bytes;
+        receiver->largest_bytes = 0;
+    }
+    if (size_bytes > receiver->largest_bytes)
+        receiver->largest_bytes = size_bytes;
+    if (size_bytes > statistics->datagram_bytes)
+        statistics->datagram_bytes = size_bytes;
+}
+
 static enum fasp_taken take_data(struct fasp_receiver *receiver,
                                  const struct fasp_packet *packet,
                                  const uint8_t *data, uint32_t size_bytes,
@@ -200,6 +214,7 @@ static enum fasp_taken take_data(struct fasp_receiver *receiver,
     }
     uint64_t new_bytes = receiver->statistics.received_bytes - new_before;
     receiver->statistics.duplicate_bytes += size - new_bytes;
+    note_size(receiver, size_bytes);
     if (!count_in(receiver, packet, size_bytes, now_ns))
         return FASP_NO_ROOM;
     return new_bytes > 0 ? FASP_TAKEN : FASP_DUPLICATE;
@@ -232,7 +247,7 @@ static bool fits(const struct fasp_packet *packet, uint32_t size_bytes)
     case FASP_PACKET_DATA:
         return inner > 0 && size_bytes <= FASP_DATAGRAM_BYTES_MAX;
     case FASP_PACKET_PROBE:
-        return inner == 0;
+        return size_bytes <= FASP_DATAGRAM_BYTES_MAX; /* filled, or not */
     case FASP_PACKET_PATH_CHALLENGE:
     case FASP_PACKET_PATH_RESPONSE:
         return inner == FASP_PATH_TOKEN_BYTES;

@@ -56,12 +56,14 @@ struct fasp_receiver_statistics {
     uint64_t received_bytes;  /* data that was new */
     uint64_t duplicate_bytes; /* data that was not */
     uint64_t packets;         /* genuine ones, of all kinds */
+    uint64_t data_packets;    /* of these, with data */
     uint64_t duplicate_packets;
     uint64_t missing_packets; /* declared missing and so asked for again */
     uint64_t late_packets;    /* of these, came after all */
     uint64_t no_room_packets;
     uint64_t malformed_packets;
     uint64_t forged_packets;
+    uint32_t datagram_bytes; /* of the largest of the last 64 with data */
     uint64_t reports;        /* report datagrams written */
     uint64_t rtt_ns;         /* as seen from here */
     uint64_t received_bps;   /* lately, on the wire */

@@ -65,6 +65,7 @@ struct fasp_receiver {
     uint64_t spacing_ns;    /* of data datagrams, smoothed; 0 = unknown */
     uint64_t counted_ns;    /* newest_ns at the last report; 0 = none */
 
+    uint32_t largest_bytes; /* of these 64 datagrams with data */
     struct fasp_receiver_statistics statistics;
     uint8_t scratch[FASP_DATAGRAM_BYTES_MAX];
 };

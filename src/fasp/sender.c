@@ -14,6 +14,10 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
 {
     CHECK(options->datagram_bytes >= FASP_DATAGRAM_BYTES_MIN);
     CHECK(options->datagram_bytes <= FASP_DATAGRAM_BYTES_MAX);
+    CHECK(options->datagram_bytes_max <= FASP_DATAGRAM_BYTES_MAX);
+    uint32_t most = options->datagram_bytes_max > options->datagram_bytes
+                        ? options->datagram_bytes_max
+                        : options->datagram_bytes;
 
     if (!fasp_rates_supported(&options->rates))
         return NULL;
@@ -25,6 +29,8 @@ struct fasp_sender *fasp_sender_open(const struct fasp_sender_options *options,
     rate_init(&sender->rate, &options->rates,
               options->datagram_bytes + FASP_WIRE_BYTES, sender->rtt_ns,
               options->clock_unsynchronised, now_ns);
+    mtu_init(&sender->mtu, FASP_DATAGRAM_BYTES_MIN, options->datagram_bytes,
+             most);
     pacer_init(&sender->pacer, FASP_RATE_BPS_MIN, now_ns);
     for (int i = 0; i < FASP_SPACE_COUNT; i++)
         pieces_init(&sender->spaces[i]);
@@ -142,8 +148,7 @@ uint64_t sender_inflight_reported(const struct fasp_sender *sender)
 
     /* Lost by the newest count, though the list has not come yet. */
     if (sender->last.lost > listed)
-        gone += (sender->last.lost - listed) *
-                (sender->options.datagram_bytes + FASP_WIRE_BYTES);
+        gone += (sender->last.lost - listed) * sender_wire_bytes(sender);
     return sender->sent_bytes > gone ? sender->sent_bytes - gone : 0;
 }
 
@@ -226,5 +231,6 @@ void fasp_sender_statistics(const struct fasp_sender *sender, uint64_t now_ns,
     statistics->path_loss_ppm = to_ppm(rate->path_loss);
     statistics->train_bps = (uint64_t)(rate->train_rate * 8);
     statistics->last_progress_ns = sender->progress_ns;
+    statistics->datagram_bytes = sender->mtu.good;
     statistics->breaker_tripped = rate->breaker_tripped;
 }

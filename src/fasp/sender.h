@@ -59,7 +59,8 @@ struct fasp_source {
 
 struct fasp_sender_options {
     uint32_t connection;     /* id that the receiving node chose */
-    uint32_t datagram_bytes; /* FASP_DATAGRAM_BYTES_MIN to _MAX */
+    uint32_t datagram_bytes; /* to begin with: FASP_DATAGRAM_BYTES_MIN to _MAX */
+    uint32_t datagram_bytes_max; /* if the path carries it; 0 = no more */
     struct fasp_cipher cipher;
     struct fasp_source source;
     struct fasp_rates rates;
@@ -100,6 +101,7 @@ struct fasp_sender_statistics {
     uint64_t train_bps;        /* what trains said of the path; 0 = nothing */
     uint32_t loss_ppm;         /* of datagrams, lately */
     uint32_t path_loss_ppm;    /* of that, taken for the path's own */
+    uint32_t datagram_bytes;   /* that full ones have now */
     uint64_t last_report_ns;   /* when a genuine one came last; 0 = never */
     uint64_t last_progress_ns; /* when new delivery was last reported */
     bool breaker_tripped;      /* fixed: fell back, see rate.h */

@@ -3,6 +3,7 @@
 #define FASP_SENDER_PARTS_H
 
 #include "fasp/flights.h"
+#include "fasp/mtu.h"
 #include "fasp/pacer.h"
 #include "fasp/pieces.h"
 #include "fasp/sender.h"
@@ -24,10 +25,13 @@ struct fasp_sender {
     struct fasp_sender_options options;
     struct rate rate;
     struct pacer pacer;
+    struct mtu mtu;
     struct pieces spaces[FASP_SPACE_COUNT];
     struct flights flights;
     bool waiting[FASP_SPACE_COUNT];        /* for new bytes to be in memory */
     bool waiting_repeat[FASP_SPACE_COUNT]; /* for bytes of a repeat */
+    uint32_t part_piece[FASP_SPACE_COUNT]; /* goes again in parts, */
+    uint32_t part_next[FASP_SPACE_COUNT];  /* this one next */
     uint64_t due_ns;
     uint64_t sent_ns; /* the last datagram */
 
@@ -56,6 +60,7 @@ struct fasp_sender {
 
     /* Dead window and tail. */
     uint64_t nudge_ns;
+    uint32_t nudges; /* since then */
     uint64_t copied_bytes;
     struct sender_copy copies[SENDER_COPIES_COUNT];
     uint32_t copies_head;
@@ -65,6 +70,11 @@ struct fasp_sender {
     uint8_t scratch[FASP_DATAGRAM_BYTES_MAX];
 };
 
+/* Of full datagrams. */
+static inline uint32_t sender_wire_bytes(const struct fasp_sender *sender)
+{
+    return sender->mtu.good + FASP_WIRE_BYTES;
+}
 /* A datagram went out. */
 void sender_count(struct fasp_sender *sender, uint32_t wire_bytes);
 /* How long reports are trusted to go on as the last one says. */

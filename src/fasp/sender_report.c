@@ -7,6 +7,17 @@
 /* Longer is no round trip but an echo of what was sent before a wrap. */
 #define RTT_US_MAX 60000000u
 
+static void learn_size(struct fasp_sender *sender, const struct flight *flight,
+                       bool lost)
+{
+    uint32_t bytes = flight->wire_bytes - FASP_WIRE_BYTES;
+
+    if (lost)
+        mtu_lost(&sender->mtu, bytes, flight->space == FLIGHT_EMPTY);
+    else if (mtu_came(&sender->mtu, bytes))
+        rate_set_size(&sender->rate, sender_wire_bytes(sender));
+}
+
 static void decide(struct fasp_sender *sender, uint64_t number, bool lost)
 {
     struct flight *flight = flights_at(&sender->flights, number);
@@ -19,9 +30,14 @@ static void decide(struct fasp_sender *sender, uint64_t number, bool lost)
         sender->lost_bytes += flight->wire_bytes;
         statistics->lost_packets++;
     }
+    learn_size(sender, flight, lost);
     if (flight->space == FLIGHT_EMPTY)
         return;
     struct pieces *pieces = &sender->spaces[flight->space];
+    if (!lost && flight->part > 0) {
+        pieces_part_delivered(pieces, flight->piece, flight->part - 1u);
+        return;
+    }
     if (!lost) {
         pieces_delivered(pieces, flight->piece);
         return;
@@ -124,6 +140,8 @@ static void take_state(struct fasp_sender *sender, const struct report *report,
 
     if (report->delivered_bytes > sender->last.delivered_bytes)
         sender->progress_ns = now_ns;
+    if (sender->progress_ns == now_ns)
+        sender->nudges = 0;
     sender->came_bytes = came;
     sender->free_bytes = report->free_bytes;
     sender->report_ns = now_ns;

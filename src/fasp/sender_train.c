@@ -29,6 +29,15 @@ struct builder {
     struct fasp_train *train;
 };
 
+_Static_assert(PIECES_PART_BYTES + FASP_DATA_OVERHEAD_BYTES ==
+                   FASP_DATAGRAM_BYTES_MIN,
+               "any path carries a part");
+_Static_assert(PIECES_PARTS_MAX * PIECES_PART_BYTES >= FASP_DATAGRAM_BYTES_MAX,
+               "and all parts are all of a piece");
+
+/* Data is worth the few datagrams of a search from here on. */
+#define SEARCH_BYTES 262144u
+
 /* One datagram's worth that could go out. */
 struct load {
     enum fasp_space space;
@@ -69,7 +78,7 @@ static bool fits(const struct builder *builder, uint32_t datagram_bytes)
 /* Seals a datagram at the end of the train. */
 static void add(struct fasp_sender *sender, struct builder *builder,
                 enum fasp_packet_type type, const struct load *load,
-                uint32_t piece)
+                uint32_t piece, uint32_t part)
 {
     const struct fasp_cipher *cipher = &sender->options.cipher;
     struct fasp_train *train = builder->train;
@@ -95,6 +104,7 @@ static void add(struct fasp_sender *sender, struct builder *builder,
                     .wire_bytes = (uint16_t)wire_bytes,
                     .space = type == FASP_PACKET_DATA ? (uint8_t)load->space
                                                       : FLIGHT_EMPTY,
+                    .part = (uint8_t)(part & 15),
                 });
     if (train->count++ == 0)
         train->segment_bytes = size_bytes;
@@ -103,13 +113,32 @@ static void add(struct fasp_sender *sender, struct builder *builder,
     sender_count(sender, wire_bytes);
 }
 
-static void add_probe(struct fasp_sender *sender, struct builder *builder)
+/* Nothing, or `padding_bytes` of no meaning. */
+static void add_probe(struct fasp_sender *sender, struct builder *builder,
+                      uint32_t padding_bytes)
 {
-    /* An empty source that is no null pointer. */
-    struct load load = {.data = sender->scratch};
+    static const uint8_t padding[FASP_DATAGRAM_BYTES_MAX];
+    struct load load = {.data = padding, .size_bytes = padding_bytes};
 
-    add(sender, builder, FASP_PACKET_PROBE, &load, 0);
+    add(sender, builder, FASP_PACKET_PROBE, &load, 0, 0);
     sender->statistics.probe_packets++;
+}
+
+/* Whether larger datagrams come through, while there is data for them.  Such
+ * a probe is a train of its own. */
+static bool search_size(struct fasp_sender *sender, struct builder *builder)
+{
+    uint64_t ready = pieces_ready(&sender->spaces[FASP_SPACE_DATA]);
+
+    if (sender->last.delivered_bytes == 0 || ready < SEARCH_BYTES ||
+        !flights_have_room(&sender->flights))
+        return false;
+    uint32_t size = mtu_probe(&sender->mtu, builder->now_ns);
+    if (size == 0 || size > builder->room_bytes)
+        return false;
+    add_probe(sender, builder, size - FASP_DATA_OVERHEAD_BYTES);
+    mtu_sent(&sender->mtu, size);
+    return true;
 }
 
 /* Nothing new will come: what is lost now costs a round trip each time, so
@@ -159,6 +188,47 @@ static bool load_piece(struct fasp_sender *sender, enum fasp_space space,
     return true;
 }
 
+static bool is_too_large(const struct fasp_sender *sender,
+                         const struct piece *piece)
+{
+    return piece->size_bytes + FASP_DATA_OVERHEAD_BYTES > sender->mtu.good;
+}
+
+/* The next part of the first piece that is to be sent again, which the path
+ * does not carry as a whole any more. */
+static bool add_part(struct fasp_sender *sender, struct builder *builder,
+                     enum fasp_space space, struct piece *piece,
+                     uint32_t number, struct load *load)
+{
+    struct pieces *pieces = &sender->spaces[space];
+
+    if (sender->part_piece[space] != number)
+        sender->part_next[space] = 0;
+    sender->part_piece[space] = number;
+    uint32_t part = pieces_part_missing(piece, sender->part_next[space]);
+    if (part == PIECES_PARTS_MAX) { /* the last ones came meanwhile */
+        part = pieces_part_missing(piece, 0);
+        CHECK(part < PIECES_PARTS_MAX);
+    }
+    uint32_t at = part * PIECES_PART_BYTES;
+    uint32_t left = piece->size_bytes - at;
+    load->place += at;
+    load->data += at;
+    load->size_bytes = left < PIECES_PART_BYTES ? left : PIECES_PART_BYTES;
+    if (!fits(builder, FASP_DATA_OVERHEAD_BYTES + load->size_bytes))
+        return false;
+    sender->part_next[space] = part + 1;
+    if (pieces_part_missing(piece, part + 1) == PIECES_PARTS_MAX) {
+        pieces_repeat_taken(pieces);
+        sender->part_next[space] = 0;
+    }
+    piece->flying++;
+    add(sender, builder, FASP_PACKET_DATA, load, number, part + 1);
+    sender->statistics.repeated_bytes += load->size_bytes;
+    sender->statistics.repeated_packets++;
+    return true;
+}
+
 static bool add_repeat(struct fasp_sender *sender, struct builder *builder,
                        enum fasp_space space)
 {
@@ -168,15 +238,18 @@ static bool add_repeat(struct fasp_sender *sender, struct builder *builder,
     struct piece *piece = pieces_repeat(pieces, &number);
 
     if (piece == NULL || sender->waiting_repeat[space] ||
-        !fits(builder, FASP_DATA_OVERHEAD_BYTES + piece->size_bytes))
+        (!is_too_large(sender, piece) &&
+         !fits(builder, FASP_DATA_OVERHEAD_BYTES + piece->size_bytes)))
         return false;
     if (!load_piece(sender, space, piece, &load)) {
         sender->waiting_repeat[space] = true;
         return false;
     }
+    if (is_too_large(sender, piece))
+        return add_part(sender, builder, space, piece, number, &load);
     pieces_repeat_taken(pieces);
     piece->flying++;
-    add(sender, builder, FASP_PACKET_DATA, &load, number);
+    add(sender, builder, FASP_PACKET_DATA, &load, number, 0);
     plan_copies(sender, space, number, piece->size_bytes);
     sender->statistics.repeated_bytes += load.size_bytes;
     sender->statistics.repeated_packets++;
@@ -189,7 +262,7 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
     const struct fasp_source *source = &sender->options.source;
     struct pieces *pieces = &sender->spaces[space];
     uint64_t ready = pieces_ready(pieces);
-    uint32_t want = sender->options.datagram_bytes - FASP_DATA_OVERHEAD_BYTES;
+    uint32_t want = sender->mtu.good - FASP_DATA_OVERHEAD_BYTES;
     struct load load = {.space = space, .place = pieces->next};
 
     if (ready == 0 || sender->waiting[space] || !pieces_have_room(pieces))
@@ -212,7 +285,7 @@ static bool add_new(struct fasp_sender *sender, struct builder *builder,
     pieces_at(pieces, number)->flying = 1;
     if (space == FASP_SPACE_DATA)
         builder->room_new_bytes -= load.size_bytes;
-    add(sender, builder, FASP_PACKET_DATA, &load, (uint32_t)number);
+    add(sender, builder, FASP_PACKET_DATA, &load, (uint32_t)number, 0);
     sender->statistics.new_bytes += load.size_bytes;
     return true;
 }
@@ -226,7 +299,8 @@ static bool add_copy(struct fasp_sender *sender, struct builder *builder)
             sender->copies[sender->copies_head % SENDER_COPIES_COUNT];
         enum fasp_space space = (enum fasp_space)copy.space;
         struct piece *piece = pieces_find(&sender->spaces[space], copy.piece);
-        bool wanted = piece != NULL && piece->state == PIECE_FLYING;
+        bool wanted = piece != NULL && piece->state == PIECE_FLYING &&
+                      !is_too_large(sender, piece);
 
         if (wanted &&
             !fits(builder, FASP_DATA_OVERHEAD_BYTES + piece->size_bytes))
@@ -236,7 +310,7 @@ static bool add_copy(struct fasp_sender *sender, struct builder *builder)
         if (!wanted || !load_piece(sender, space, piece, &load))
             continue;
         piece->flying++;
-        add(sender, builder, FASP_PACKET_DATA, &load, copy.piece);
+        add(sender, builder, FASP_PACKET_DATA, &load, copy.piece, 0);
         sender->statistics.repeated_bytes += load.size_bytes;
         sender->statistics.repeated_packets++;
         return true;
@@ -279,14 +353,13 @@ static void probe_if_due(struct fasp_sender *sender, struct builder *builder)
     if (sender->due_ns > builder->now_ns)
         return;
     if (flights_have_room(&sender->flights))
-        add_probe(sender, builder);
+        add_probe(sender, builder, 0);
     else
         sender->due_ns = UINT64_MAX; /* a report makes room */
 }
 
-/* Without news for this long, a full budget may be full of lost datagrams. */
-static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
-                         uint64_t until_free_ns)
+/* Without news for so long, what was sent may all be lost. */
+static uint64_t nudge_due_ns(const struct fasp_sender *sender)
 {
     uint64_t interval = 2 * sender_report_interval_ns(sender);
     uint64_t since = sender->progress_ns > sender->nudge_ns
@@ -295,7 +368,27 @@ static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
 
     if (interval < 50 * MS)
         interval = 50 * MS;
-    uint64_t due = since + 2 * sender->rtt_ns + interval;
+    return since + 2 * sender->rtt_ns + interval;
+}
+
+/* Without a budget data goes on and on: whether only large datagrams vanish
+ * shows a small one. */
+static bool nudge_small(struct fasp_sender *sender, struct builder *builder)
+{
+    if (sender->mtu.good == sender->mtu.least ||
+        nudge_due_ns(sender) > builder->now_ns ||
+        !flights_have_room(&sender->flights))
+        return false;
+    sender->nudge_ns = builder->now_ns;
+    add_probe(sender, builder, 0);
+    return true;
+}
+
+static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
+                         uint64_t until_free_ns)
+{
+    uint64_t due = nudge_due_ns(sender);
+
     if (due > builder->now_ns || !flights_have_room(&sender->flights)) {
         sender->due_ns =
             due > builder->now_ns && due < until_free_ns ? due : until_free_ns;
@@ -303,8 +396,9 @@ static void nudge_if_due(struct fasp_sender *sender, struct builder *builder,
     }
     sender->nudge_ns = builder->now_ns;
     builder->count_max = 1;
-    if (!add_next(sender, builder))
-        add_probe(sender, builder);
+    /* Every third one small: large ones may vanish as such. */
+    if (++sender->nudges % 3 == 0 || !add_next(sender, builder))
+        add_probe(sender, builder, 0);
 }
 
 /* What the receiver has memory for beyond what it has been sent.  Repeats and
@@ -349,7 +443,7 @@ static bool waits_for_room(struct fasp_sender *sender,
                            const struct builder *builder)
 {
     return pieces_ready(&sender->spaces[FASP_SPACE_DATA]) > 0 &&
-           builder->room_new_bytes < sender->options.datagram_bytes;
+           builder->room_new_bytes < sender->mtu.good;
 }
 
 static void build(struct fasp_sender *sender, struct builder *builder)
@@ -366,6 +460,8 @@ static void build(struct fasp_sender *sender, struct builder *builder)
         nudge_if_due(sender, builder, until_ns);
         return;
     }
+    if (nudge_small(sender, builder) || search_size(sender, builder))
+        return;
     while (builder->train->count < builder->count_max &&
            add_next(sender, builder))
         continue;
@@ -392,7 +488,7 @@ bool fasp_sender_train(struct fasp_sender *sender, uint64_t now_ns,
         .train = train,
     };
 
-    CHECK(room_bytes >= sender->options.datagram_bytes);
+    CHECK(room_bytes >= sender->mtu.good);
     *train = (struct fasp_train){0};
     if (fasp_sender_done(sender)) {
         sender->due_ns = UINT64_MAX;

@@ -46,13 +46,10 @@ uint32_t route_datagram_bytes(const struct address *peer, uint32_t wanted_bytes,
     bool is_ipv4 = address_is_ipv4(peer);
     int headers = is_ipv4 ? HEADERS_IPV4 : HEADERS_IPV6;
     int mtu_bytes = 0;
-    uint32_t bytes = wanted_bytes;
+    uint32_t bytes =
+        wanted_bytes > 0 ? wanted_bytes : FASP_DATAGRAM_BYTES_MAX;
 
     look_up(peer, &mtu_bytes, local);
-    if (bytes == 0)
-        bytes = is_ipv4 ? FASP_DATAGRAM_BYTES_IPV4 : FASP_DATAGRAM_BYTES_IPV6;
-    if (wanted_bytes == 0 && address_is_loopback(peer))
-        bytes = FASP_DATAGRAM_BYTES_MAX;
     if (mtu_bytes > headers && bytes > (uint32_t)(mtu_bytes - headers))
         bytes = (uint32_t)(mtu_bytes - headers);
     if (bytes > FASP_DATAGRAM_BYTES_MAX)
@@ -60,4 +57,12 @@ uint32_t route_datagram_bytes(const struct address *peer, uint32_t wanted_bytes,
     if (bytes < FASP_DATAGRAM_BYTES_MIN)
         bytes = FASP_DATAGRAM_BYTES_MIN;
     return bytes;
+}
+
+uint32_t route_first_bytes(const struct address *peer, uint32_t most_bytes)
+{
+    uint32_t usual = address_is_ipv4(peer) ? FASP_DATAGRAM_BYTES_IPV4
+                                           : FASP_DATAGRAM_BYTES_IPV6;
+
+    return address_is_loopback(peer) || most_bytes < usual ? most_bytes : usual;
 }

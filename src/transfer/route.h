@@ -11,11 +11,13 @@
 
 #include "base/address.h"
 
-/* The size of datagrams (UDP payload) to use towards `peer`: `wanted_bytes`,
- * or with 0 what nearly every path takes, 1472 over IPv4 and 1452 over IPv6, or
- * jumbo datagrams within this machine; never more than the first link takes.
- * `local`, which may be NULL, becomes our address on that way, port 0. */
+/* The largest datagrams (UDP payload) that may be tried towards `peer`: what
+ * the first link takes, and `wanted_bytes`, 0 = as the path allows.  `local`,
+ * which may be NULL, becomes our address on that way, port 0. */
 uint32_t route_datagram_bytes(const struct address *peer, uint32_t wanted_bytes,
                               struct address *local);
+/* What to begin with, of these: what nearly every path takes, 1472 over IPv4
+ * and 1452 over IPv6, or all of it within this machine. */
+uint32_t route_first_bytes(const struct address *peer, uint32_t most_bytes);
 
 #endif

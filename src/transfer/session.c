@@ -230,14 +230,16 @@ static void log_datagrams(const struct transfer_session *session,
         fasp_sender_statistics(session->sender, clock_mono_ns(), &count);
         LOG(transfer_datagrams, id, end, count.sent_packets, count.reports,
             count.lost_packets, count.repeated_packets,
-            count.duplicate_packets, count.refused_packets);
+            count.duplicate_packets, count.refused_packets,
+            (unsigned)count.datagram_bytes);
     } else if (session->receiver != NULL) {
         struct fasp_receiver_statistics count;
         fasp_receiver_statistics(session->receiver, &count);
         LOG(transfer_datagrams, id, end, count.reports, count.packets,
             count.missing_packets, UINT64_C(0), count.duplicate_packets,
             count.malformed_packets + count.forged_packets +
-                count.no_room_packets);
+                count.no_room_packets,
+            (unsigned)count.datagram_bytes);
     }
 }
 

@@ -209,7 +209,7 @@ struct transfer_session {
     uint32_t connection_id; /* ours */
     uint32_t peer_connection_id;
     uint16_t peer_udp_port; /* client: announced by the server */
-    uint32_t datagram_bytes;
+    uint32_t datagram_bytes; /* at most; the sender finds what the path carries */
     struct aead seal;
     struct aead open;
     bool has_keys;

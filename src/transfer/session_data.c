@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "crypto/hash.h"
 #include "transfer/node_internal.h"
+#include "transfer/route.h"
 #include "transfer/session.h"
 
 #define MS UINT64_C(1000000)
@@ -120,7 +121,7 @@ bool session_data_open(struct transfer_session *session)
             return false;
         struct fasp_receiver_options options = {
             .connection = session->peer_connection_id,
-            .datagram_bytes = session->datagram_bytes,
+            .datagram_bytes = FASP_DATAGRAM_BYTES_MIN, /* any path has them */
             .cipher = cipher,
             .sink = {session->sink, sink_place, sink_arrived},
             .rtt_ns = session->rtt_ns,
@@ -137,7 +138,9 @@ bool session_data_open(struct transfer_session *session)
         return false;
     struct fasp_sender_options options = {
         .connection = session->peer_connection_id,
-        .datagram_bytes = session->datagram_bytes,
+        .datagram_bytes = route_first_bytes(&session->control_peer,
+                                            session->datagram_bytes),
+        .datagram_bytes_max = session->datagram_bytes,
         .cipher = cipher,
         .source = {session->source, source_data},
         .rates = session_fasp_rates(&session->params.rates),

@@ -125,8 +125,11 @@ static void add_fasp(const struct transfer_session *session,
     } else if (session->receiver != NULL) {
         struct fasp_receiver_statistics fasp;
         fasp_receiver_statistics(session->receiver, &fasp);
-        stats->bytes_lost = fasp.missing_packets * (session->datagram_bytes -
-                                                    FASP_DATA_OVERHEAD_BYTES);
+        if (fasp.data_packets > 0)
+            stats->bytes_lost =
+                fasp.missing_packets *
+                ((fasp.received_bytes + fasp.duplicate_bytes) /
+                 fasp.data_packets);
         stats->rtt_us = (uint32_t)(fasp.rtt_ns / 1000);
     }
 }

@@ -116,7 +116,7 @@ def read_header(data):
         packet.place = cursor.uint(6)
         packet.time_us, packet.seen = cursor.uint(4), cursor.uint(4)
     inner = cursor.left() - TAG
-    fits = {DATA: inner >= 1, PROBE: inner == 0, TRAIN: inner >= 1,
+    fits = {DATA: inner >= 1, PROBE: inner >= 0, TRAIN: inner >= 1,
             REPORT: inner >= 96, PATH_CHALLENGE: inner == 8,
             PATH_RESPONSE: inner == 8}
     if packet.number == 0 or not fits[kind] or len(data) > 8948:

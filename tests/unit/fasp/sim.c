@@ -155,6 +155,7 @@ static void start_flow(struct sim_flow *flow)
     struct fasp_cipher cipher = {flow, sim_seal, sim_open};
     struct fasp_sender_options sending = {
         .connection = 1,
+        .datagram_bytes_max = flow->options.datagram_bytes_max,
         .datagram_bytes = datagram_bytes(flow),
         .cipher = cipher,
         .source = {flow, sim_source_data},

@@ -39,6 +39,7 @@ struct sim_path {
     uint32_t late_ppm;  /* these come late: */
     uint64_t late_ns;
     const uint32_t *lose; /* numbers of the datagrams to lose; 0 ends it */
+    uint32_t mtu_bytes;   /* larger datagrams vanish; 0 = none do */
     uint64_t police_bps;  /* drops what exceeds it, without a queue; 0 = none */
     uint64_t police_bytes; /* but for these, at once */
     /* Both ends share their cores with others: now and then they do not run
@@ -68,6 +69,7 @@ struct sim_flow_options {
     uint64_t disk_bps;        /* the sink takes no more; 0 = all */
     uint64_t disk_bytes;      /* that may wait for it; 0 = 64 MiB */
     uint32_t datagram_bytes;  /* 0 = of IPv4 */
+    uint32_t datagram_bytes_max; /* that are searched for; 0 = no search */
 };
 
 struct sim;

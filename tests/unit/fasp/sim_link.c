@@ -91,7 +91,9 @@ bool sim_link_pass(struct sim *sim, struct sim_flow *flow, uint64_t wire_bytes,
         return false;
     }
     sim->passed++;
-    bool lost = loses(sim, number);
+    bool lost = loses(sim, number) ||
+                (sim->path.mtu_bytes > 0 &&
+                 wire_bytes > sim->path.mtu_bytes + FASP_WIRE_BYTES);
     sim_say(sim, kind, number, lost ? " lost" : "");
     if (lost)
         return false;
