@@ -330,9 +330,8 @@ void session_ended(struct central *central, struct session *session)
 
     session_row_measure(&row, &stats, &scratch);
     row.state = outcome.session;
-    row.error_code = (int32_t)stats.error;
-    row.error_text = stats.error_text;
-    row.end_us = stats.end_us != 0 ? stats.end_us : clock_wall_us();
+    session_row_end(&row, (int32_t)stats.error, stats.error_text,
+                    stats.end_us != 0 ? stats.end_us : clock_wall_us());
     session_set_latest(session, &row);
     session_take_counters(session, &stats);
     session->transfer = NULL;
@@ -351,9 +350,7 @@ static void end_alone(struct central *central, struct session *session,
     struct store_session row = session->latest->row;
 
     row.state = state;
-    row.error_code = (int32_t)error;
-    row.error_text = error_text;
-    row.end_us = clock_wall_us();
+    session_row_end(&row, (int32_t)error, error_text, clock_wall_us());
     session_set_latest(session, &row);
     finish(central, session, outcome, 0);
 }
@@ -369,10 +366,9 @@ void session_cancel(struct central *central, struct session *session)
 
     session->cancel_asked = true;
     if (job != NULL && job->state == STORE_JOB_WAITING) {
-        finish_waiting(central, job, STORE_SESSION_CANCELLED,
-                       FASP_ERROR_CANCELLED,
-                       text_of_error(FASP_ERROR_CANCELLED),
-                       STORE_JOB_CANCELLED);
+        finish_waiting(
+            central, job, STORE_SESSION_CANCELLED, FASP_ERROR_CANCELLED,
+            text_of_error(FASP_ERROR_CANCELLED), STORE_JOB_CANCELLED);
         return;
     }
     if (!session_state_is_active(session->latest->row.state))
@@ -387,7 +383,7 @@ void session_cancel(struct central *central, struct session *session)
 
 /* ---- after a restart ---- */
 
-#define ORPHANED \
+#define ORPHANED                                                          \
     "The server went down while this session ran: its final figures are " \
     "unknown.  "
 
@@ -398,16 +394,14 @@ static void recover_running(struct central *central, struct session *session,
 {
     if (session->job != NULL && refusal != NULL)
         end_alone(central, session, STORE_SESSION_ORPHANED,
-                  FASP_ERROR_CONFIGURATION, text_of(refusal),
-                  STORE_JOB_FAILED);
+                  FASP_ERROR_CONFIGURATION, text_of(refusal), STORE_JOB_FAILED);
     else if (may_retry(session))
         end_alone(central, session, STORE_SESSION_ORPHANED, FASP_ERROR_LOST,
                   text_of(ORPHANED "The job goes on with another one."),
                   STORE_JOB_WAITING);
     else
         end_alone(central, session, STORE_SESSION_ORPHANED, FASP_ERROR_LOST,
-                  text_of(ORPHANED "Submit the job again."),
-                  STORE_JOB_FAILED);
+                  text_of(ORPHANED "Submit the job again."), STORE_JOB_FAILED);
 }
 
 /* Wall clocks move: no wait is longer than it was to be. */
@@ -445,8 +439,7 @@ static void recover(struct central *central, struct session *session)
         recover_running(central, session, refusal);
     else if (refusal != NULL)
         end_alone(central, session, STORE_SESSION_ERROR,
-                  FASP_ERROR_CONFIGURATION, text_of(refusal),
-                  STORE_JOB_FAILED);
+                  FASP_ERROR_CONFIGURATION, text_of(refusal), STORE_JOB_FAILED);
     else
         jobs_make_ready(&central->jobs, job);
 }

@@ -151,6 +151,18 @@ void session_row_count(struct store_session *row,
     row->delay_ms = stats->network_delay_us / 1000;
 }
 
+void session_row_end(struct store_session *row, int32_t error_code,
+                     struct text error_text, int64_t end_us)
+{
+    row->error_code = error_code;
+    row->error_text = error_text;
+    row->end_us = end_us;
+    if (error_code == 0)
+        return;
+    row->failed_count += row->transferring_count;
+    row->transferring_count = 0;
+}
+
 /* An address is there once the connection is; until then the row says what it
  * was told to begin with. */
 static void measure_addresses(struct store_session *row,

@@ -41,6 +41,11 @@ void session_row_measure(struct store_session *row,
 void session_row_count(struct store_session *row,
                        const struct transfer_stats *stats);
 
+/* The end.  With an error, what is on its way has failed, and the store ends
+ * the rows of these files as well. */
+void session_row_end(struct store_session *row, int32_t error_code,
+                     struct text error_text, int64_t end_us);
+
 /* The rates of a row, as transfer_start() takes them. */
 struct transfer_rates session_row_rates(const struct store_session *row);
 

@@ -108,7 +108,9 @@ struct store_batch *store_batch_new(void);
 
 /* Adds or replaces by uuid (a file: by session_uuid and local_id; a user: by
  * name).  `id` and `changed` of the row are ignored: the store sets them.  A
- * later put leaves the columns marked KEPT as the first one gave them. */
+ * later put leaves the columns marked KEPT as the first one gave them.  A
+ * session that has ended with an error takes its files that are still running
+ * along: they end as it does. */
 void store_batch_put_job(struct store_batch *batch,
                          const struct store_job *job);
 void store_batch_put_session(struct store_batch *batch,

@@ -5,7 +5,7 @@
 #include "store/schema.h"
 #include "store/writer.h"
 
-#define JOB_IS_OVER                                            \
+#define JOB_IS_OVER                                                   \
     " AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.uuid = s.job_uuid" \
     " AND j.ended_us IS NULL)"
 
@@ -14,6 +14,17 @@ static const char *const texts[WRITER_SQL_COUNT] = {
     [WRITER_REMOVE_USER] = "DELETE FROM users WHERE name = ?1",
     [WRITER_SET_CURSOR] =
         "UPDATE subscriptions SET cursor = ?2 WHERE uuid = ?1",
+    /* Each gets a number of its own: pages by `changed` end between rows.  The
+     * second condition names the index that has what is not completed. */
+    [WRITER_END_FILES] =
+        "UPDATE files SET state = 'error', error_code = ?2, error_text = ?3,"
+        " end_us = ?4, elapsed_us = max(?4 - coalesce(files.start_us, ?4), 0),"
+        " changed = ?5 + r.number"
+        " FROM (SELECT local_id, row_number() OVER (ORDER BY local_id) AS "
+        "number"
+        " FROM files WHERE session_uuid = ?1 AND state <> 'completed'"
+        " AND state = 'running') r"
+        " WHERE files.session_uuid = ?1 AND files.local_id = r.local_id",
     /* In all purges ?1 is the time and ?2 the most rows.  What a job has
      * behind it stays while the job goes on: it may wait for longer.  Files and
      * sessions go in the same order, so that no purge has to search through
@@ -22,8 +33,7 @@ static const char *const texts[WRITER_SQL_COUNT] = {
         "DELETE FROM files WHERE (session_uuid, local_id) IN ("
         "SELECT f.session_uuid, f.local_id FROM sessions s"
         " CROSS JOIN files f ON f.session_uuid = s.uuid"
-        " WHERE s.end_us < ?1" JOB_IS_OVER
-        " ORDER BY s.end_us, s.id LIMIT ?2)",
+        " WHERE s.end_us < ?1" JOB_IS_OVER " ORDER BY s.end_us, s.id LIMIT ?2)",
     [WRITER_PURGE_SESSIONS] =
         "DELETE FROM sessions WHERE id IN ("
         "SELECT o.id FROM (SELECT s.id, s.uuid FROM sessions s"
@@ -163,6 +173,41 @@ static int set_cursor(struct writer *writer, struct uuid uuid, uint64_t cursor)
     return code == SQLITE_OK ? run(statement) : code;
 }
 
+/* What was on its way in a session that has failed has failed with it. */
+static int end_files(struct writer *writer, const struct store_session *session)
+{
+    sqlite3_stmt *statement = writer->statements[WRITER_END_FILES];
+    int code = table_bind_uuid(statement, 1, session->uuid);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 2, session->error_code);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text64(statement, 3, session->error_text.data,
+                                   session->error_text.size_bytes,
+                                   SQLITE_STATIC, SQLITE_UTF8);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 4, session->end_us);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 5, (int64_t)writer->change);
+    if (code == SQLITE_OK)
+        code = run(statement);
+    if (code == SQLITE_OK)
+        writer->change += (uint64_t)sqlite3_changes(writer->database.handle);
+    return code;
+}
+
+static int put_row(struct writer *writer, enum table_id table, const void *row)
+{
+    const struct store_session *session = row;
+
+    writer->change++;
+    int code = put(writer, table, row);
+    if (code == SQLITE_OK && table == TABLE_SESSIONS && session->end_us != 0 &&
+        session->error_code != 0)
+        code = end_files(writer, session);
+    return code;
+}
+
 static int purge(struct writer *writer, const struct store_purge *purge,
                  uint32_t *removed_count)
 {
@@ -200,8 +245,7 @@ static int apply(struct writer *writer, const struct change *change,
 {
     switch (change->kind) {
     case CHANGE_PUT:
-        writer->change++;
-        return put(writer, change->table, change->row);
+        return put_row(writer, change->table, change->row);
     case CHANGE_ADD_EVENT:
         return add_event(writer, change->row);
     case CHANGE_REMOVE_SUBSCRIPTION:

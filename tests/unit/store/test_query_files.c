@@ -264,3 +264,58 @@ Test(query_files, changes_of_files_come_oldest_first)
     cr_expect_eq(rows->change, 9);
     store_rows_free(rows);
 }
+
+/* What a client that iterates sees of a session's end. */
+Test(query_files, those_that_run_end_with_a_session_that_fails)
+{
+    struct store_session session = session_of(2, 2);
+    struct store_file_filter filter = {.states = LIST(T("running"))};
+    struct store_position before = {0};
+
+    put_files();
+    struct store_rows *rows =
+        fixture_files(&fixture, &filter, STORE_BY_AGE, start, 10);
+    cr_assert_eq(rows->count, 2);
+    before.changed = rows->change;
+    store_rows_free(rows);
+
+    struct store_batch *batch = store_batch_new();
+    session.state = STORE_SESSION_CANCELLED;
+    session.end_us = 100;
+    store_batch_put_session(batch, &session); /* no error: all is well */
+    session.error_code = 28;
+    session.error_text = text_of("why");
+    store_batch_put_session(batch, &session);
+    store_batch_put_session(batch, &session); /* once more changes nothing */
+    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+
+    rows = fixture_files(&fixture, &filter, STORE_BY_AGE, start, 10);
+    cr_expect_eq(rows->count, 0);
+    cr_expect_eq(rows->remaining, 0);
+    store_rows_free(rows);
+    /* One by one: each has a number of its own. */
+    for (uint64_t i = 3; i <= 5; i++) {
+        rows = fixture_files(&fixture, &any_file, STORE_BY_CHANGE, before, 1);
+        cr_assert_eq(rows->count, i < 5 ? 1 : 0);
+        if (i == 5) {
+            store_rows_free(rows);
+            break;
+        }
+        cr_assert_eq(rows->remaining, 4 - i);
+        const struct store_file *file = &rows->files[0];
+        cr_expect_eq(file->local_id, i);
+        cr_expect_eq(number_of(file->session_uuid), 2);
+        cr_expect_eq(file->state, STORE_FILE_ERROR);
+        cr_expect_eq(file->error_code, 28);
+        cr_expect(text_is(file->error_text, "why"));
+        cr_expect_eq(file->end_us, 100);
+        cr_expect_eq(file->elapsed_us, 100 - 10 * i);
+        before.changed =
+            rows->remaining > 0 ? rows->next.changed : rows->change;
+        store_rows_free(rows);
+    }
+    filter = (struct store_file_filter){.states = LIST(T("error"))};
+    rows = fixture_files(&fixture, &filter, STORE_BY_AGE, start, 10);
+    cr_expect_eq(rows->count, 3);
+    store_rows_free(rows);
+}
