@@ -2,6 +2,8 @@
  * the rows that they find. */
 #include "central/api.h"
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/check.h"
 #include "central/context.h"
@@ -277,6 +279,56 @@ static bool check_pattern(struct api_call *call, const char *name,
     return pattern != NULL;
 }
 
+static bool is_word(struct text text, const char *const *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (text_is(text, names[i]))
+            return true;
+    return false;
+}
+
+/* Whether all words are among `names`; else the call is answered. */
+static bool check_words(struct api_call *call, const char *name,
+                        struct store_texts words, const char *const *names,
+                        uint32_t count)
+{
+    char expected[256]; /* the longest set takes 74 */
+    size_t used = 0;
+    uint32_t known = 0;
+
+    while (known < words.count && is_word(words.values[known], names, count))
+        known++;
+    if (known == words.count)
+        return true;
+    for (uint32_t i = 0; i < count; i++) {
+        const char *before = i == 0 ? "" : i + 1 < count ? ", " : " or ";
+        int written = snprintf(expected + used, sizeof expected - used, "%s%s",
+                               before, names[i]);
+        CHECK(written > 0 && (size_t)written < sizeof expected - used);
+        used += (size_t)written;
+    }
+    api_fault_client(call, "%s: expected %s", name, expected);
+    return false;
+}
+
+static bool check_filter(struct api_call *call,
+                         const struct store_file_filter *filter)
+{
+    const struct store_session_filter *session = &filter->session;
+    struct store_texts direction = {&session->direction, 1};
+
+    if (text_is_absent(session->direction))
+        direction.count = 0;
+    return check_words(call, "SessionStatus", session->states,
+                       store_session_state_names, STORE_SESSION_STATE_COUNT) &&
+           check_words(call, "Direction", direction, store_direction_names,
+                       STORE_DIRECTION_COUNT) &&
+           check_words(call, "TransferStatus", filter->states,
+                       store_file_state_names, STORE_FILE_STATE_COUNT) &&
+           check_pattern(call, "CookieFilter", session->cookie_pattern) &&
+           check_pattern(call, "FilenameFilter", filter->name_pattern);
+}
+
 void api_query(struct api_call *call)
 {
     struct query *query = arena_take_zeroed(call->arena, 1, sizeof *query);
@@ -292,9 +344,7 @@ void api_query(struct api_call *call)
         api_fault_server(call);
         return;
     }
-    if (!check_pattern(call, "CookieFilter",
-                       query->filter.session.cookie_pattern) ||
-        !check_pattern(call, "FilenameFilter", query->filter.name_pattern))
+    if (!check_filter(call, &query->filter))
         return;
     query->central = call->central;
     query->arena = call->arena;

@@ -307,3 +307,34 @@ Test(query, a_session_that_memory_forgot_is_answered_by_the_store)
              id_text(1, 10));
     cr_assert_eq(harness_call(content).status, 200, "it is over already");
 }
+
+Test(query, a_word_that_is_none_is_named_with_those_that_are)
+{
+    static const struct {
+        const char *filter;
+        const char *says;
+    } cases[] = {
+        {"<SessionStatus>running</SessionStatus>"
+         "<SessionStatus>asleep</SessionStatus>",
+         "SessionStatus: expected waiting, running, paused, completed, "
+         "cancelled, error, willretry or orphaned"},
+        {"<Direction>sideways</Direction>",
+         "Direction: expected incoming or outgoing"},
+        {"<SessionStatus/>", "SessionStatus: expected waiting"},
+        {"<TransferStatus>willretry</TransferStatus>",
+         "TransferStatus: expected running, completed or error"},
+    };
+    char content[512];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(content, sizeof content,
+                 "<f09:GetInfoRequest><FileTransferFilter>%s"
+                 "</FileTransferFilter></f09:GetInfoRequest>",
+                 cases[i].filter);
+        struct reply reply = harness_call(content);
+        cr_expect_eq(reply.status, 500);
+        cr_expect_not_null(strstr(reply.body, "<faultcode>soapenv:Client<"));
+        cr_expect_not_null(strstr(reply.body, cases[i].says), "%s", reply.body);
+    }
+    ask("GetInfo", "<Direction/><SessionStatus> Error </SessionStatus>");
+}
