@@ -164,7 +164,7 @@ static struct text operation_word(const struct store_session *row)
 }
 
 static void describe_statistics(const struct store_session *row,
-                                const struct describe_file *file,
+                                const struct transfer_file *file,
                                 struct f06_statistics *statistics)
 {
     statistics->aggregate = (struct f06_aggregate_statistics){
@@ -180,19 +180,34 @@ static void describe_statistics(const struct store_session *row,
     statistics->file = (struct f06_file_statistics){
         .name = file->path,
         .size = file->size_bytes,
-        .bytes_written = file->written_bytes,
-        .bytes_contiguous = file->written_bytes,
+        .bytes_written = file->bytes_written,
+        .bytes_contiguous = file->bytes_contiguous,
+        .bytes_lost = file->bytes_lost,
+        .start_byte = file->start_offset,
+        .useconds_elapsed = file->elapsed_us,
+        .error_code = (int32_t)file->error,
+        .error_description = file->error_text,
     };
-    /* Of what went over the network, the part that had to go once. */
+    /* What was on its way when its session failed, failed with it. */
+    if (file->state == TRANSFER_FILE_RUNNING && row->end_us != 0 &&
+        !text_is_absent(file->path)) {
+        statistics->file.error_code = row->error_code;
+        statistics->file.error_description = row->error_text;
+        if (row->end_us > file->start_us)
+            statistics->file.useconds_elapsed =
+                (uint64_t)(row->end_us - file->start_us);
+    }
+    /* Of what went over the network, the part that had to: BytesTransferred
+     * counts each byte once, BytesLost those that went again. */
     statistics->network.delay = row->delay_ms;
-    if (row->transferred_bytes > row->lost_bytes)
+    if (row->transferred_bytes > 0)
         statistics->network.efficiency =
-            (double)(row->transferred_bytes - row->lost_bytes) /
-            (double)row->transferred_bytes;
+            (double)row->transferred_bytes /
+            ((double)row->transferred_bytes + (double)row->lost_bytes);
 }
 
 void describe_session(const struct store_session *row,
-                      const struct describe_file *file, struct arena *arena,
+                      const struct transfer_file *file, struct arena *arena,
                       struct f06_session *session)
 {
     *session = (struct f06_session){

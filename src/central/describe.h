@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "soap/types.h"
 #include "store/rows.h"
+#include "transfer/node.h"
 
 /* The 36 characters of an id, in `arena`; absent for a zero one. */
 struct text describe_uuid(struct arena *arena, struct uuid uuid);
@@ -32,14 +33,9 @@ void describe_file_statistics(const struct store_file *row, struct arena *arena,
 void describe_file_info(const struct store_file *row, struct arena *arena,
                         struct f09_file_transfer_info *info);
 
-/* 2006/01.  `path` absent: no file has moved yet. */
-struct describe_file {
-    struct text path;
-    uint64_t size_bytes;
-    uint64_t written_bytes;
-};
+/* 2006/01.  `file` is the one that moved last; its path absent: none has. */
 void describe_session(const struct store_session *row,
-                      const struct describe_file *file, struct arena *arena,
+                      const struct transfer_file *file, struct arena *arena,
                       struct f06_session *session);
 
 #endif

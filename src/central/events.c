@@ -47,25 +47,11 @@ static void take_body(struct change *change, struct store_event *event,
     text_builder_free(body);
 }
 
-static struct describe_file file_of(const struct session *session)
-{
-    const struct session_file *file = &session->file;
-
-    if (file->path == NULL)
-        return (struct describe_file){.path = TEXT_ABSENT};
-    return (struct describe_file){
-        .path = text_from(file->path, file->path_bytes),
-        .size_bytes = file->size_bytes,
-        .written_bytes = file->written_bytes,
-    };
-}
-
 static void write_session_body(struct text_builder *out,
                                const struct store_event *event,
                                const struct session *session,
                                struct arena *arena)
 {
-    struct describe_file file = file_of(session);
     struct f06_notify_request notify = {
         .subscription_id = text_of(SUBSCRIPTION_PLACEHOLDER),
         .event_id = describe_uuid(arena, event->uuid),
@@ -74,7 +60,8 @@ static void write_session_body(struct text_builder *out,
         .topic = text_of(topic_word(event->topic)),
     };
 
-    describe_session(&session->latest->row, &file, arena, &notify.session);
+    describe_session(&session->latest->row, &session->file, arena,
+                     &notify.session);
     soap_write(out, SOAP_1_1, &soap_type_f06_notify_request, &notify);
 }
 

@@ -8,11 +8,11 @@
 #include "central/settings.h"
 #include "crypto/hash.h"
 
-void files_init(struct files *files, struct changes *changes,
-                struct loop *loop, const struct central_settings *settings)
+void files_init(struct files *files, struct changes *changes, struct loop *loop,
+                const struct central_settings *settings)
 {
-    *files = (struct files){
-        .changes = changes, .loop = loop, .settings = settings};
+    *files =
+        (struct files){.changes = changes, .loop = loop, .settings = settings};
 }
 
 /* What the configuration does not want to have in the history. */
@@ -78,8 +78,6 @@ static void timer_fired(struct loop_timer *timer)
 void files_report(struct files *files, struct uuid session_uuid,
                   const struct transfer_file *file)
 {
-    bool ended = file->end_us != 0;
-
     if (is_hidden(files->settings, file))
         return;
     struct store_file row = {
@@ -93,10 +91,11 @@ void files_report(struct files *files, struct uuid session_uuid,
         .size_bytes = file->size_bytes,
         .start_offset_bytes = file->start_offset,
         .written_bytes = file->bytes_written,
-        .contiguous_bytes = file->bytes_written,
+        .contiguous_bytes = file->bytes_contiguous,
         .lost_bytes = file->bytes_lost,
         .checksum = file->checksum,
         .checksum_type = file->checksum_type,
+        .elapsed_us = file->elapsed_us,
         .start_us = file->start_us,
         .end_us = file->end_us,
         /* Skipped is completed without moving a byte: this tells them apart. */
@@ -104,8 +103,6 @@ void files_report(struct files *files, struct uuid session_uuid,
                                                        : TEXT_ABSENT,
     };
 
-    if (ended && file->end_us > file->start_us)
-        row.elapsed_us = (uint64_t)(file->end_us - file->start_us);
     if (files->gathering == NULL) {
         files->gathering = change_begin(files->changes);
         loop_timer_start(files->loop, &files->timer,

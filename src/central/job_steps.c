@@ -325,7 +325,11 @@ void session_ended(struct central *central, struct session *session)
     if (outcome.job == STORE_JOB_FAILED && may_retry(session) &&
         fasp_error_is_retryable(stats.error))
         outcome = (struct outcome){STORE_SESSION_WILLRETRY, STORE_JOB_WAITING};
-    /* Its files first: they are durable before its end is. */
+    /* Its files first: they are durable before its end is.  One that was on
+     * its way ends with the session's row, as far as it came. */
+    if (!text_is_absent(stats.file.path) &&
+        stats.file.state == TRANSFER_FILE_RUNNING)
+        files_report(&central->files, session->uuid, &stats.file);
     files_flush(&central->files);
 
     session_row_measure(&row, &stats, &scratch);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "central/context.h"
 #include "central/filter.h"
 
@@ -38,13 +39,58 @@ static uint32_t room(const struct query *query)
 
 /* ---- files ---- */
 
+/* A file that is on its way was stored when it began: lays over it what is
+ * known now.  `session` is that of the file before. */
+static struct session *lay_over_file(const struct query *query,
+                                     struct session *session,
+                                     struct transfer_stats *stats,
+                                     struct store_file *row)
+{
+    const struct transfer_file *file = &stats->file;
+
+    if (session == NULL || !uuid_equal(session->uuid, row->session_uuid)) {
+        session = sessions_find(&query->central->sessions, row->session_uuid);
+        if (session == NULL || session->transfer == NULL)
+            return NULL;
+        transfer_stats(session->transfer, stats);
+    }
+    int64_t now_us = stats->end_us != 0 ? stats->end_us : clock_wall_us();
+    if (now_us > row->start_us)
+        row->elapsed_us = (uint64_t)(now_us - row->start_us);
+    if (file->local_id == row->local_id && !text_is_absent(file->path) &&
+        file->state == TRANSFER_FILE_RUNNING) {
+        row->written_bytes = file->bytes_written;
+        row->contiguous_bytes = file->bytes_contiguous;
+        row->lost_bytes = file->bytes_lost;
+    }
+    return session;
+}
+
+static bool copy_files(struct query *query)
+{
+    const struct store_rows *rows = query->file_rows;
+    struct store_file *files =
+        arena_take(query->arena, (rows->count + 1) * sizeof *files);
+    struct session *session = NULL;
+    struct transfer_stats stats;
+
+    if (files == NULL)
+        return false;
+    for (uint32_t i = 0; i < rows->count; i++) {
+        files[i] = rows->files[i];
+        if (files[i].state == STORE_FILE_RUNNING)
+            session = lay_over_file(query, session, &stats, &files[i]);
+    }
+    query->files = files;
+    query->file_count = rows->count;
+    return true;
+}
+
 static void take_files(struct query *query)
 {
     const struct store_rows *rows = query->file_rows;
     struct token *token = &query->token;
 
-    query->files = rows->files;
-    query->file_count = rows->count;
     query->remaining += rows->remaining;
     if (query->tells_changes) {
         token->file_changed =
@@ -72,6 +118,10 @@ static void files_done(void *user, struct store_rows *rows)
     query->file_rows = rows;
     if (rows->result < 0) {
         finish(query, failure_of(rows->result));
+        return;
+    }
+    if (!copy_files(query)) {
+        finish(query, QUERY_FAILED);
         return;
     }
     take_files(query);

@@ -30,7 +30,7 @@ static void free_session(struct session *session)
 {
     session_row_drop(session->latest);
     session_row_drop(session->shown);
-    free(session->file.path);
+    free((char *)session->file.path.data);
     free(session);
 }
 
@@ -154,22 +154,19 @@ bool session_view(const struct session *session, struct arena *arena,
 void session_keep_file(struct session *session,
                        const struct transfer_stats *stats)
 {
-    struct session_file *file = &session->file;
+    struct text path = session->file.path;
 
-    if (text_is_absent(stats->file_path))
+    if (text_is_absent(stats->file.path))
         return;
-    file->size_bytes = stats->file_size;
-    file->written_bytes = stats->file_bytes_written;
-    if (file->path != NULL &&
-        text_equal(text_from(file->path, file->path_bytes), stats->file_path))
-        return;
-    char *path = malloc(stats->file_path.size_bytes + 1);
-    CHECK(path != NULL);
-    memcpy(path, stats->file_path.data, stats->file_path.size_bytes);
-    path[stats->file_path.size_bytes] = '\0';
-    free(file->path);
-    file->path = path;
-    file->path_bytes = stats->file_path.size_bytes;
+    if (text_is_absent(path) || !text_equal(path, stats->file.path)) {
+        char *copy = malloc(stats->file.path.size_bytes + 1);
+        CHECK(copy != NULL);
+        memcpy(copy, stats->file.path.data, stats->file.path.size_bytes);
+        free((char *)path.data);
+        path = text_from(copy, stats->file.path.size_bytes);
+    }
+    session->file = stats->file;
+    session->file.path = path;
 }
 
 void session_take_counters(struct session *session,

@@ -22,14 +22,6 @@ struct arena;
 struct job;
 struct transfer_session;
 
-/* The file that moved last: a session's FileStatistics. */
-struct session_file {
-    char *path; /* owned; NULL = none has moved yet */
-    uint32_t path_bytes;
-    uint64_t size_bytes;
-    uint64_t written_bytes;
-};
-
 /* Somebody who wants to know when a session's end is durable. */
 typedef void (*session_over_fn)(void *user);
 struct session_waiter {
@@ -43,13 +35,15 @@ struct session {
     uint64_t number;       /* higher = added later */
     struct session *newer; /* in the list of all */
     struct session *older;
-    struct job *job;     /* NULL: a remote node started it */
-    bool superseded;     /* its job went on with another session */
-    bool cancel_asked;   /* however it ends, its job does not try again */
+    struct job *job;   /* NULL: a remote node started it */
+    bool superseded;   /* its job went on with another session */
+    bool cancel_asked; /* however it ends, its job does not try again */
     struct transfer_session *transfer; /* NULL before and after */
     struct session_row *latest;
     struct session_row *shown; /* NULL until its first commit */
-    struct session_file file;
+    /* The file that moved last: its FileStatistics.  Path absent = none has,
+     * since the server runs; else owned. */
+    struct transfer_file file;
     struct session_waiter *waiters; /* owned */
     uint32_t commit_count;          /* changes of it that are not durable yet */
 };

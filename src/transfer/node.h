@@ -130,9 +130,9 @@ struct transfer_params {
     bool preserve_source_access_times; /* where the node may: reading a file
                                         * does not show in it */
     bool skip_special_files;
-    bool remove_sources; /* what arrived */
-    bool remove_folders; /* below the sources, once they are empty */
-    bool precalculate;   /* the size of all is known before data moves */
+    bool remove_sources;        /* what arrived */
+    bool remove_folders;        /* below the sources, once they are empty */
+    bool precalculate;          /* the size of all is known before data moves */
     struct text partial_suffix; /* absent = hidden names */
     struct text save_suffix;    /* absent = what is overwritten is gone */
     struct text source_base;    /* arrived paths begin behind it */
@@ -156,6 +156,36 @@ enum transfer_state {
                          */
     TRANSFER_CANCELLED,
     TRANSFER_FAILED,
+};
+
+enum transfer_file_state {
+    TRANSFER_FILE_RUNNING,
+    TRANSFER_FILE_COMPLETED,
+    TRANSFER_FILE_SKIPPED, /* completed without moving a byte */
+    TRANSFER_FILE_FAILED,
+};
+
+/* One file of a session, when its first byte is read or written, and at its
+ * end; a file without bytes to move (empty, skipped, not to be had) is told
+ * once.  Texts are borrowed for the duration of the call. */
+struct transfer_file {
+    uint64_t local_id; /* from 0, in the order of the catalogue */
+    struct text path;  /* below the docroot of this end */
+    enum transfer_file_state state;
+    enum fasp_error error;
+    struct text error_text;
+    uint64_t size_bytes;
+    uint64_t start_offset; /* bytes that an earlier session had written */
+    uint64_t bytes_written;
+    uint64_t bytes_contiguous; /* from its start on, of what arrived */
+    uint64_t bytes_lost;       /* sent again; 0 at the receiving end, which
+                                * knows them by session only */
+    /* Of the whole file, the same at both ends; absent unless asked for. */
+    struct text checksum;      /* hexadecimal */
+    struct text checksum_type; /* "sha-256", "sha1", "md5" */
+    int64_t start_us;
+    int64_t end_us; /* 0 = running */
+    uint64_t elapsed_us;
 };
 
 /* Everything a query asks of a session, as it is now.  Texts are borrowed
@@ -198,37 +228,7 @@ struct transfer_stats {
     uint32_t rtt_us;
     uint32_t network_delay_us; /* queueing delay */
     uint64_t rate_kbps;        /* over about the last second */
-    /* The file that moved last; path absent before the first. */
-    struct text file_path;
-    uint64_t file_size;
-    uint64_t file_bytes_written;
-};
-
-enum transfer_file_state {
-    TRANSFER_FILE_RUNNING,
-    TRANSFER_FILE_COMPLETED,
-    TRANSFER_FILE_SKIPPED, /* completed without moving a byte */
-    TRANSFER_FILE_FAILED,
-};
-
-/* One file of a session, when its first byte is read or written, and at its
- * end; a file without bytes to move (empty, skipped, not to be had) is told
- * once.  Texts are borrowed for the duration of the call. */
-struct transfer_file {
-    uint64_t local_id; /* from 0, in the order of the catalogue */
-    struct text path;  /* below the docroot of this end */
-    enum transfer_file_state state;
-    enum fasp_error error;
-    struct text error_text;
-    uint64_t size_bytes;
-    uint64_t start_offset; /* bytes that an earlier session had written */
-    uint64_t bytes_written;
-    uint64_t bytes_lost;
-    /* Of the whole file, the same at both ends; absent unless asked for. */
-    struct text checksum;      /* hexadecimal */
-    struct text checksum_type; /* "sha-256", "sha1", "md5" */
-    int64_t start_us;
-    int64_t end_us; /* 0 = running */
+    struct transfer_file file; /* that moved last; path absent before it */
 };
 
 /* What a login is checked against; NULL texts = none.  Copied. */

@@ -75,7 +75,6 @@ struct transfer_session *session_new(struct transfer_node *node, bool is_client)
     session->start_ns = clock_mono_ns();
     session->heard_ns = session->start_ns;
     session->deadline_error = FASP_ERROR_CONTROL_TIMEOUT;
-    session->file_id = UINT64_MAX;
     arena_init(&session->arena, ARENA_BYTES);
     arena_init(&session->auth_arena, MESSAGE_ARENA_BYTES);
     arena_init(&session->message_arena, MESSAGE_ARENA_BYTES);

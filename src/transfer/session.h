@@ -113,8 +113,8 @@ struct session_skips {
 
 /* Items of CHECK or CHECKED that wait to be sent in one message. */
 struct session_checks {
-    struct control_check_item *items; /* owned; receiver */
-    uint8_t *digests;                 /* owned; of the items */
+    struct control_check_item *items;     /* owned; receiver */
+    uint8_t *digests;                     /* owned; of the items */
     struct control_checked_item *checked; /* owned; sender */
     uint32_t count;
     uint64_t size_bytes;
@@ -215,8 +215,8 @@ struct transfer_session {
     bool has_keys;
     struct session_path path;
     struct session_trains *trains; /* owned; NULL = none */
-    uint64_t datagram_ns;     /* the last genuine datagram; 0 = none yet */
-    uint64_t opening_next_ns; /* client of a pull: the next challenge */
+    uint64_t datagram_ns;          /* the last genuine datagram; 0 = none yet */
+    uint64_t opening_next_ns;      /* client of a pull: the next challenge */
     struct fasp_sender *sender;
     struct fasp_receiver *receiver;
     struct udp_port_waiter waiter;
@@ -225,8 +225,8 @@ struct transfer_session {
     uint32_t train_sent;     /* datagrams of it */
 
     /* ---- files ---- */
-    struct scan *scan;     /* sender; owned */
-    struct scan *count;    /* owned; runs first, for the totals alone */
+    struct scan *scan;  /* sender; owned */
+    struct scan *count; /* owned; runs first, for the totals alone */
     bool is_counted;
     struct catalogue_totals counted;
     struct source *source; /* sender; owned */
@@ -238,12 +238,12 @@ struct transfer_session {
     struct file_writer *writer;     /* receiver; owned until the sink has it */
     struct sink *sink;              /* receiver; owned */
     struct sink_owner sink_owner;
-    struct checker checker;  /* sender */
+    struct checker checker; /* sender */
     struct checker_owner checker_owner;
-    struct remover remover;  /* sender */
-    bool says_go;            /* receiver: the sender waits for it */
-    bool awaits_go;          /* sender: data waits for the receiver's word */
-    uint64_t go_count;       /* files that may be sent; receiver: as told */
+    struct remover remover; /* sender */
+    bool says_go;           /* receiver: the sender waits for it */
+    bool awaits_go;         /* sender: data waits for the receiver's word */
+    uint64_t go_count;      /* files that may be sent; receiver: as told */
     struct session_checks checks;
     struct session_results results;
     struct session_skips skips;
@@ -257,10 +257,12 @@ struct transfer_session {
     uint64_t rate_samples[SESSION_RATE_TICKS + 1]; /* bytes, a tick apart */
     uint64_t rate_times[SESSION_RATE_TICKS + 1];
     uint32_t rate_index;
-    char file_path[LIMIT_PATH_BYTES]; /* that moved last */
-    uint64_t file_size;
-    uint64_t file_id;
-    uint64_t file_bytes_written;
+    /* The file that moved last, as it was told; its texts are not kept but
+     * for the path. */
+    struct transfer_file file;
+    char file_path[LIMIT_PATH_BYTES];
+    uint64_t file_id;    /* in the catalogue; UINT64_MAX = it has no data */
+    uint64_t file_place; /* in the data space */
 };
 
 /* ---- session.c ---- */
@@ -413,17 +415,16 @@ void session_receive_tick(struct transfer_session *session);
 /* ---- session_stats.c ---- */
 uint64_t session_bytes_transferred(const struct transfer_session *session);
 void session_stats_tick(struct transfer_session *session, uint64_t now_ns);
-void session_set_moved(struct transfer_session *session, const char *path,
-                       uint64_t file_id, uint64_t size_bytes,
-                       uint64_t written_bytes);
 /* Adds the checksum to what is told; `hex` has to live as long. */
 void session_tell_checksum(const struct transfer_session *session,
                            const uint8_t *digest,
                            char hex[2 * HASH_BYTES_MAX + 1],
                            struct transfer_file *told);
-/* Tells the owner of a file, and counts its end. */
+/* Tells the owner of a file, and counts its end.  `file_id` is UINT64_MAX, and
+ * `place` 0, for one that is not in the catalogue. */
 void session_tell_file(struct transfer_session *session,
-                       const struct transfer_file *file);
+                       const struct transfer_file *file, uint64_t file_id,
+                       uint64_t place);
 
 /* ---- session_results.c ---- */
 void session_add_result(struct session_results *results, uint64_t file_id,

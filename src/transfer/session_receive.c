@@ -26,7 +26,7 @@ static void tell_file(struct transfer_session *session,
         .start_offset = file->resumed_bytes,
         .bytes_written = state == TRANSFER_FILE_COMPLETED ? file->size_bytes
                          : ended                          ? 0
-                                                 : file->resumed_bytes,
+                                                          : file->resumed_bytes,
         .start_us = file->start_us,
         .end_us = ended ? file->end_us : 0,
     };
@@ -34,7 +34,7 @@ static void tell_file(struct transfer_session *session,
     char hex[2 * HASH_BYTES_MAX + 1];
     if (state == TRANSFER_FILE_COMPLETED && file->has_checksum)
         session_tell_checksum(session, file->checksum, hex, &told);
-    session_tell_file(session, &told);
+    session_tell_file(session, &told, file->file_id, file->place);
 }
 
 /* ---- what the sink tells ---- */
@@ -238,7 +238,8 @@ void session_receive_failures(struct transfer_session *session,
                                     ? (enum fasp_error)result->error
                                     : FASP_ERROR_DISK_READ;
         count += result->count;
-        if (result->status != CONTROL_FILE_FAILED || count > LIMIT_WRITER_FILES) {
+        if (result->status != CONTROL_FILE_FAILED ||
+            count > LIMIT_WRITER_FILES) {
             session_fail(session, FASP_ERROR_PROTOCOL,
                          "the sender told results that are not its own");
             return;

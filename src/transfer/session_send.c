@@ -23,6 +23,7 @@ static void tell_file(struct transfer_session *session,
                       const struct scan_file *file,
                       enum transfer_file_state state, enum fasp_error error)
 {
+    uint64_t file_id = batch->file_id + (uint64_t)(file - batch->files);
     struct transfer_file told = {
         .local_id = file->local_id,
         .path = text_of(scan_batch_path(batch, file->path_at)),
@@ -44,7 +45,7 @@ static void tell_file(struct transfer_session *session,
         told.end_us = session_now_us(session);
     if (state == TRANSFER_FILE_COMPLETED)
         told.bytes_written = file->size_bytes;
-    session_tell_file(session, &told);
+    session_tell_file(session, &told, file_id, file->place);
 }
 
 static void file_started(struct source_owner *owner,
@@ -92,9 +93,8 @@ static void no_memory(struct source_owner *owner)
 static void file_checked(struct checker_owner *owner, uint64_t file_id,
                          bool equal)
 {
-    session_add_checked(
-        OWNER_OF(owner, struct transfer_session, checker_owner), file_id,
-        equal);
+    session_add_checked(OWNER_OF(owner, struct transfer_session, checker_owner),
+                        file_id, equal);
 }
 
 static void checks_done(struct checker_owner *owner)
@@ -149,7 +149,7 @@ static void tell_failures(struct transfer_session *session,
             .start_us = session_now_us(session),
             .end_us = session_now_us(session),
         };
-        session_tell_file(session, &told);
+        session_tell_file(session, &told, UINT64_MAX, 0);
     }
 }
 
@@ -178,9 +178,9 @@ static void take_batch(struct transfer_session *session,
     tell_failures(session, batch);
     session->totals = batch->totals;
     session->scan_finished = batch->last;
-    if (batch->last && batch->totals.files + batch->totals.folders +
-                               batch->totals.symlinks ==
-                           0) {
+    if (batch->last &&
+        batch->totals.files + batch->totals.folders + batch->totals.symlinks ==
+            0) {
         enum fasp_error error = scan_first_error(session->scan);
         scan_batch_free(batch);
         session_fail(session,
@@ -275,9 +275,8 @@ static void take_result(struct transfer_session *session,
     source_file_ended(session->source, batch, file);
     tell_file(session, batch, file, state, error);
     if (session->params.remove_sources && state == TRANSFER_FILE_COMPLETED)
-        remover_add(&session->remover,
-                    scan_batch_path(batch, file->path_at), file->size_bytes,
-                    file->mtime_ns);
+        remover_add(&session->remover, scan_batch_path(batch, file->path_at),
+                    file->size_bytes, file->mtime_ns);
 }
 
 void session_send_results(struct transfer_session *session,

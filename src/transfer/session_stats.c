@@ -44,19 +44,23 @@ static uint64_t rate_kbps(const struct transfer_session *session)
     return time_ns == 0 ? 0 : bytes * 8 / (time_ns / 1000 + 1) * 1000;
 }
 
-void session_set_moved(struct transfer_session *session, const char *path,
-                       uint64_t file_id, uint64_t size_bytes,
-                       uint64_t written_bytes)
+/* Remembers the file that moved last. */
+static void set_moved(struct transfer_session *session,
+                      const struct transfer_file *told, uint64_t file_id,
+                      uint64_t place)
 {
-    size_t path_bytes = strlen(path);
+    uint32_t path_bytes = told->path.size_bytes;
 
     if (path_bytes >= sizeof session->file_path)
         path_bytes = sizeof session->file_path - 1;
-    memcpy(session->file_path, path, path_bytes);
+    memcpy(session->file_path, told->path.data, path_bytes);
     session->file_path[path_bytes] = '\0';
+    session->file = *told;
+    session->file.path = text_from(session->file_path, path_bytes);
+    session->file.checksum = TEXT_ABSENT;
+    session->file.checksum_type = TEXT_ABSENT;
     session->file_id = file_id;
-    session->file_size = size_bytes;
-    session->file_bytes_written = written_bytes;
+    session->file_place = place;
 }
 
 void session_tell_checksum(const struct transfer_session *session,
@@ -80,12 +84,16 @@ void session_tell_checksum(const struct transfer_session *session,
 }
 
 void session_tell_file(struct transfer_session *session,
-                       const struct transfer_file *file)
+                       const struct transfer_file *file, uint64_t file_id,
+                       uint64_t place)
 {
     const struct transfer_node_config *config = &session->node->config;
     struct session_counts *counts = &session->counts;
     struct transfer_file told = *file;
 
+    told.bytes_contiguous = told.bytes_written;
+    if (told.end_us > told.start_us)
+        told.elapsed_us = (uint64_t)(told.end_us - told.start_us);
     switch (file->state) {
     case TRANSFER_FILE_RUNNING:
         break;
@@ -105,9 +113,8 @@ void session_tell_file(struct transfer_session *session,
         told.error_text = text_of(fasp_error_text((uint32_t)file->error));
         break;
     }
-    if (file->path.data != NULL)
-        session_set_moved(session, file->path.data, file->local_id,
-                          file->size_bytes, file->bytes_written);
+    if (!text_is_absent(file->path))
+        set_moved(session, &told, file_id, place);
     if (session->is_shown)
         config->events->file(config->owner, session, &told);
 }
@@ -134,6 +141,56 @@ static void add_fasp(const struct transfer_session *session,
     }
 }
 
+/* How much of the file lies below `delivered` in the data space; what an
+ * earlier session had of it counts. */
+static uint64_t contiguous(const struct transfer_session *session,
+                           uint64_t delivered)
+{
+    const struct transfer_file *file = &session->file;
+    uint64_t bytes = 0;
+
+    if (delivered > session->file_place)
+        bytes = delivered - session->file_place;
+    if (bytes < file->bytes_contiguous)
+        bytes = file->bytes_contiguous;
+    return bytes < file->size_bytes ? bytes : file->size_bytes;
+}
+
+/* A file that is on its way was told when it began: what it has now.  The
+ * sending end knows what the receiver has, and of what it has written the
+ * total only. */
+static void add_progress(const struct transfer_session *session,
+                         struct transfer_file *file)
+{
+    int64_t now_us = session->end_us != 0 ? session->end_us : clock_wall_us();
+    struct scan_batch *batch;
+
+    if (now_us > file->start_us)
+        file->elapsed_us = (uint64_t)(now_us - file->start_us);
+    if (session->is_sender && session->source != NULL) {
+        const struct scan_file *sent =
+            source_file(session->source, session->file_id, &batch);
+        uint64_t written = written_bytes(session);
+        if (sent == NULL)
+            return;
+        file->bytes_lost = sent->repeated_bytes;
+        file->bytes_contiguous =
+            contiguous(session, session->source->delivered);
+        if (written > file->bytes_contiguous)
+            written = file->bytes_contiguous;
+        if (written > file->bytes_written)
+            file->bytes_written = written;
+    } else if (session->sink != NULL && session->receiver != NULL &&
+               session->sink->status.moved_file_id == session->file_id) {
+        file->bytes_written = session->sink->status.moved_file_bytes;
+        file->bytes_contiguous =
+            contiguous(session, fasp_receiver_contiguous(session->receiver,
+                                                         FASP_SPACE_DATA));
+    }
+    if (file->bytes_contiguous > file->bytes_written)
+        file->bytes_contiguous = file->bytes_written;
+}
+
 static void add_files(const struct transfer_session *session,
                       struct transfer_stats *stats)
 {
@@ -150,15 +207,10 @@ static void add_files(const struct transfer_session *session,
     stats->files_complete = (uint32_t)counts->done;
     stats->files_failed = (uint32_t)counts->failed;
     stats->files_transferring = (uint32_t)counts->started;
-    if (session->file_id == UINT64_MAX)
-        return;
-    stats->file_path = text_of(session->file_path);
-    stats->file_size = session->file_size;
-    stats->file_bytes_written = session->file_bytes_written;
-    if (session->sink != NULL &&
-        session->sink->status.moved_file_bytes <= session->file_size &&
-        session->file_bytes_written == 0)
-        stats->file_bytes_written = session->sink->status.moved_file_bytes;
+    stats->file = session->file;
+    if (!text_is_absent(stats->file.path) &&
+        stats->file.state == TRANSFER_FILE_RUNNING)
+        add_progress(session, &stats->file);
 }
 
 static enum transfer_state state_of(const struct transfer_session *session)

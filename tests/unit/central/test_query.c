@@ -308,6 +308,40 @@ Test(query, a_session_that_memory_forgot_is_answered_by_the_store)
     cr_assert_eq(harness_call(content).status, 200, "it is over already");
 }
 
+Test(query, an_operation_on_a_session_that_memory_forgot_knows_it_still)
+{
+    static const struct {
+        const char *operation;
+        const char *child;
+        uint16_t status;
+        const char *says;
+    } cases[] = {
+        {"QuerySession", "", 200, "<ns1:Error><ns1:Code>"},
+        {"Cancel", "", 200, "CancelResponse"},
+        {"SetTargetRate", "<TargetRate>1</TargetRate>", 500,
+         "SessionID: expected a session that runs; this one has ended"},
+    };
+    char content[256];
+
+    upkeep_trim(harness.central, INT64_MAX);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (uint32_t number = 10; number <= 1000; number += 990) {
+            bool is_known = number == 10;
+            snprintf(content, sizeof content,
+                     "<f06:%sRequest><SessionID>%s</SessionID>%s"
+                     "</f06:%sRequest>",
+                     cases[i].operation, id_text(2, number), cases[i].child,
+                     cases[i].operation);
+            struct reply reply = harness_call(content);
+            cr_expect_eq(reply.status, is_known ? cases[i].status : 500);
+            cr_expect_not_null(
+                strstr(reply.body,
+                       is_known ? cases[i].says : "SessionNotFoundFaultType"),
+                "%s: %s", cases[i].operation, reply.body);
+        }
+    }
+}
+
 Test(query, a_word_that_is_none_is_named_with_those_that_are)
 {
     static const struct {
