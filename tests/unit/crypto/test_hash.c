@@ -107,6 +107,21 @@ Test(hash, crc32c_gives_what_rfc_3720_says)
     cr_assert_eq(hash_crc32c(0, data, sizeof data), 0x113fdb5c);
 }
 
+/* From 24 KiB on it is made in three runs at once. */
+Test(hash, crc32c_of_much_is_the_same_by_table_around_each_run)
+{
+    static uint8_t data[3 * 24576 + 16];
+    static const uint32_t sizes[] = {8192,  24575, 24576, 24577, 24584,
+                                     32768, 49151, 49152, 73728, sizeof data};
+
+    for (uint32_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 24);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint32_t crc = hash_crc32c_by_table(7, data, sizes[i]);
+        cr_assert_eq(hash_crc32c(7, data, sizes[i]), crc, "%u", sizes[i]);
+    }
+}
+
 Test(hash, crc32c_is_the_same_by_table_at_any_size_and_in_two_pieces)
 {
     uint8_t data[100];
