@@ -249,6 +249,7 @@ int transfer_node_open(struct transfer_node **opened,
     node->loop = config->loop;
     node->udp_owner.received = udp_received;
     node->udp_owner.turn_over = udp_turn_over;
+    password_known_init(&node->passwords);
     random_system(&node->slot_next, sizeof node->slot_next);
     random_system(&node->trains_secret, sizeof node->trains_secret);
     node->trains_secret |= 1;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/password_known.h"
 #include "io/loop.h"
 #include "net/tls_conn.h"
 #include "net/udp_port.h"
@@ -38,6 +39,7 @@ struct transfer_node {
     struct tls_listener *listener;
     struct address listen_address;
     struct loop_strand login_strand; /* hashing takes one worker at most */
+    struct password_known passwords;
     struct block_pool pool;
 
     struct transfer_session *sessions;

@@ -270,6 +270,28 @@ static void check_run(struct loop_work *work)
     session->auth_error = error;
 }
 
+/* Who logs in with what was right a moment ago does not wait for the slow
+ * hash again. */
+static bool knows_password(const struct transfer_session *session)
+{
+    return session->has_account &&
+           session->auth.method == CONTROL_METHOD_PASSWORD &&
+           password_known_has(&session->node->passwords,
+                              session->account.password_hash,
+                              session->auth.password,
+                              loop_now_ns(session->node->loop));
+}
+
+static void remember_password(struct transfer_session *session)
+{
+    if (session->auth.method == CONTROL_METHOD_PASSWORD &&
+        session->auth_error == FASP_ERROR_NONE)
+        password_known_add(&session->node->passwords,
+                           session->account.password_hash,
+                           session->auth.password,
+                           loop_now_ns(session->node->loop));
+}
+
 static void wipe_auth(struct transfer_session *session)
 {
     struct text password = session->auth.password;
@@ -307,7 +329,10 @@ enum step session_step_checking(struct transfer_session *session)
 {
     struct session_work *work = &session->check_work;
 
-    if (!work->busy_since_start) {
+    if (!work->busy_since_start && knows_password(session)) {
+        session->attempt_count++;
+        session->auth_error = FASP_ERROR_NONE;
+    } else if (!work->busy_since_start) {
         work->busy_since_start = true;
         session->attempt_count++;
         signature_message(session->conn, session->params.session_id,
@@ -318,6 +343,8 @@ enum step session_step_checking(struct transfer_session *session)
     }
     if (loop_work_busy(&work->work))
         return STEP_WAIT;
+    if (work->busy_since_start)
+        remember_password(session);
     work->busy_since_start = false;
     wipe_auth(session);
     if (session->auth_error != FASP_ERROR_NONE) {

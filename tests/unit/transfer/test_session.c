@@ -177,6 +177,36 @@ Test(session, a_wrong_password_is_error_19_and_writes_nothing)
     cr_assert_eq(pair_count("there"), 0);
 }
 
+/* The server remembers for a while what was right, by user's hash and
+ * password. */
+Test(session, after_a_right_password_a_wrong_or_changed_one_is_still_refused)
+{
+    struct text source = text_of("a");
+    struct transfer_params params = pair_params(TRANSFER_PUSH, &source, "/");
+    static const struct {
+        const char *given;
+        bool changed;
+        enum fasp_error error;
+    } rows[] = {
+        {"secret", false, FASP_ERROR_NONE},
+        {"secret", false, FASP_ERROR_NONE},
+        {"Secret", false, FASP_ERROR_AUTHENTICATION},
+        {"secret", true, FASP_ERROR_AUTHENTICATION},
+        {"new", true, FASP_ERROR_NONE},
+    };
+
+    pair_write("here/a", "hello", 5);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].changed)
+            cr_assert_eq(password_hash(text_of("new"), pair.password_hash), 0);
+        pair.user.password_hash = text_of(pair.password_hash);
+        params.password = text_of(rows[i].given);
+        pair_start(&params);
+        pair_run();
+        cr_assert_eq(pair.client_end.stats.error, rows[i].error, "%zu", i);
+    }
+}
+
 Test(session, an_unknown_user_is_error_19_as_well)
 {
     struct text source = text_of("a");
