@@ -58,7 +58,7 @@ def order(node, source, destination, rate_kbps, policy, cipher):
 </EncryptionCipher></SecurityParameters></Order>"""
 
 
-def push(here, there, source, destination, rate_kbps=10000000, policy="Fixed",
+def push(here, there, source, destination, rate_kbps=100000000, policy="Fixed",
          cipher="AES-128"):
     """Submits, waits, and returns (seconds of the whole command, CPU seconds
     here, CPU seconds there)."""
