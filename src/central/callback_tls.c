@@ -1,30 +1,12 @@
 #include "central/callback_tls.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "central/context.h"
 #include "central/pem_file.h"
 #include "crypto/tls.h"
-
-/* Where systems keep it: Debian and Alpine, Fedora, openSUSE, and others. */
-static const char *const system_bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
-
-static const char *system_bundle(void)
-{
-    for (size_t i = 0; i < sizeof system_bundles / sizeof system_bundles[0];
-         i++)
-        if (access(system_bundles[i], R_OK) == 0)
-            return system_bundles[i];
-    return NULL;
-}
 
 /* `*context` stays NULL where there is no bundle. */
 static int read_bundle(const char *path, struct tls_context **context,
@@ -33,7 +15,7 @@ static int read_bundle(const char *path, struct tls_context **context,
     struct text_builder bundle = {0};
 
     if (path == NULL)
-        path = system_bundle();
+        path = pem_file_system_bundle();
     if (path == NULL)
         return 0;
     int ret = pem_file_read(path, LIMIT_AUTHORITIES_BYTES, false, &bundle,

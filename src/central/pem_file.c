@@ -43,3 +43,20 @@ int pem_file_read(const char *path, uint32_t bytes_max, bool is_key,
     }
     return 0;
 }
+
+/* Where systems keep it: Debian and Alpine, Fedora, openSUSE, and others. */
+static const char *const system_bundles[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+};
+
+const char *pem_file_system_bundle(void)
+{
+    for (size_t i = 0; i < sizeof system_bundles / sizeof system_bundles[0];
+         i++)
+        if (access(system_bundles[i], R_OK) == 0)
+            return system_bundles[i];
+    return NULL;
+}

@@ -18,4 +18,7 @@
 MUST_USE int pem_file_read(const char *path, uint32_t bytes_max, bool is_key,
                            struct text_builder *pem, char *error);
 
+/* The authorities that this system knows; NULL where there is no such file. */
+const char *pem_file_system_bundle(void);
+
 #endif

@@ -7,9 +7,9 @@
  * and with it its session. */
 int command_cancel(const struct command *command, int argc, char **argv)
 {
-    const char *url = NULL;
+    struct soap_server server = {0};
     bool json = false;
-    const struct option_row rows[] = {{"--soap", OPTION_TEXT, &url},
+    const struct option_row rows[] = {SOAP_SERVER_OPTIONS(server),
                                       {"--json", OPTION_FLAG, &json},
                                       {0}};
     struct soap_client client;
@@ -19,7 +19,7 @@ int command_cancel(const struct command *command, int argc, char **argv)
         return EXIT_USAGE;
     if (others != 1)
         return usage_error(command, "the id of one job or session");
-    int code = soap_client_open(&client, command, url);
+    int code = soap_client_open(&client, command, &server);
     if (code != EXIT_DONE)
         return code;
 

@@ -7,8 +7,18 @@
 #include "cli/options.h"
 #include "cli/serve.h"
 
-#define SOAP_OPTION \
-    {"--soap", "URL", "the server; else $FERRY_SOAP or http://127.0.0.1:40001"}
+#define SOAP_OPTION                                                           \
+    {"--soap", "URL",                                                         \
+     "the server; else $FERRY_SOAP or http://127.0.0.1:40001"},               \
+        {"--user", "NAME",                                                    \
+         "of an https server, with $FERRY_PASSWORD or a prompt; else "        \
+         "$FERRY_USER"},                                                      \
+        {"--ca", "PEM",                                                       \
+         "who may have signed its certificate; else $FERRY_CA, or whom this " \
+         "system knows"},                                                     \
+    {                                                                         \
+        "--insecure", NULL, "do not check its certificate"                    \
+    }
 #define JSON_OPTION {"--json", NULL, "print JSON, for programs"}
 
 static const struct option_text serve_options[] = {

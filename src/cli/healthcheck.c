@@ -7,9 +7,9 @@
 
 int command_healthcheck(const struct command *command, int argc, char **argv)
 {
-    const char *url = NULL;
+    struct soap_server server = {0};
     bool json = false;
-    const struct option_row rows[] = {{"--soap", OPTION_TEXT, &url},
+    const struct option_row rows[] = {SOAP_SERVER_OPTIONS(server),
                                       {"--json", OPTION_FLAG, &json},
                                       {0}};
     struct f09_get_session_info_request request = {
@@ -21,7 +21,7 @@ int command_healthcheck(const struct command *command, int argc, char **argv)
         return EXIT_USAGE;
     if (others > 0)
         return usage_error(command, "what is '%s'?", argv[0]);
-    int code = soap_client_open(&client, command, url);
+    int code = soap_client_open(&client, command, &server);
     if (code != EXIT_DONE)
         return code;
     bool healthy =

@@ -87,7 +87,11 @@ static void print_commands(void)
     }
     puts(".SH ENVIRONMENT\n"
          ".TP\n.B FERRY_SOAP\nThe server that client commands ask.\n"
-         ".TP\n.B FERRY_PASSWORD\nThe password of push and pull.\n"
+         ".TP\n.B FERRY_USER\nWho calls it, where it is an https server.\n"
+         ".TP\n.B FERRY_CA\nA file of certificates in PEM: who may have "
+         "signed its own.\n"
+         ".TP\n.B FERRY_PASSWORD\nThe password of push and pull, and of "
+         "FERRY_USER.\n"
          ".SH FILES\n"
          ".TP\n.I ~/.config/ferry/known_hosts\nThe keys of nodes that push "
          "and pull have met.\n"

@@ -9,7 +9,7 @@
 /* One list: which question it asks and how a row looks. */
 struct query {
     struct soap_client client;
-    const char *url;
+    struct soap_server server;
     const char *job;
     bool active;
     bool json;
@@ -162,7 +162,7 @@ static int run(const struct command *command, int argc, char **argv,
 {
     struct query query = {0};
     const struct option_row rows[] = {
-        {"--soap", OPTION_TEXT, &query.url},
+        SOAP_SERVER_OPTIONS(query.server),
         {"--job", OPTION_TEXT, &query.job},
         {"--active", OPTION_FLAG, &query.active},
         {"--json", OPTION_FLAG, &query.json},
@@ -174,7 +174,7 @@ static int run(const struct command *command, int argc, char **argv,
         return EXIT_USAGE;
     if (others > 0)
         return usage_error(command, "what is '%s'?", argv[0]);
-    int code = soap_client_open(&query.client, command, query.url);
+    int code = soap_client_open(&query.client, command, &query.server);
     if (code != EXIT_DONE)
         return code;
     if (query.json)

@@ -185,9 +185,9 @@ static int resume_session(struct soap_client *client, const char *id,
 static int run(const struct command *command, int argc, char **argv,
                enum change change)
 {
-    const char *url = NULL;
+    struct soap_server server = {0};
     bool json = false;
-    const struct option_row rows[] = {{"--soap", OPTION_TEXT, &url},
+    const struct option_row rows[] = {SOAP_SERVER_OPTIONS(server),
                                       {"--json", OPTION_FLAG, &json},
                                       {0}};
     struct soap_client client;
@@ -204,7 +204,7 @@ static int run(const struct command *command, int argc, char **argv,
         return usage_error(command, "'%s': expected a number with k, m or g "
                                     "bits a second",
                            argv[1]);
-    int code = soap_client_open(&client, command, url);
+    int code = soap_client_open(&client, command, &server);
     if (code != EXIT_DONE)
         return code;
     switch (change) {

@@ -18,11 +18,33 @@
 
 #define SOAP_CLIENT_DEFAULT_URL "http://127.0.0.1:40001"
 
+/* Which server, and how to get in: what the options say. */
+struct soap_server {
+    const char *url;  /* NULL: $FERRY_SOAP or the default */
+    const char *user; /* NULL: $FERRY_USER, if that is set */
+    const char *ca;   /* NULL: $FERRY_CA or what the system knows */
+    bool insecure;
+};
+
+/* Their rows for options_read(). */
+#define SOAP_SERVER_OPTIONS(server)                 \
+    {"--soap", OPTION_TEXT, &(server).url},         \
+        {"--user", OPTION_TEXT, &(server).user},    \
+        {"--ca", OPTION_TEXT, &(server).ca},        \
+    {                                               \
+        "--insecure", OPTION_FLAG, &(server).insecure \
+    }
+
+/* "Basic " and a name and password of their largest size, in base64. */
+#define SOAP_CLIENT_LOGIN_BYTES 2100
+
 struct soap_client {
     struct loop *loop; /* owned */
     struct http_client http;
     struct http_url url;
     char address[2100]; /* what `url` borrows from */
+    struct tls_context *tls; /* owned; NULL unless it is https */
+    char authorization[SOAP_CLIENT_LOGIN_BYTES]; /* "" = none */
     struct soap_reader reader;
     struct arena arena; /* of the last answer */
     struct http_call call;
@@ -33,11 +55,12 @@ struct soap_client {
     enum soap_detail detail; /* of the last Fault */
 };
 
-/* Prepares for calls to `url`, NULL for $FERRY_SOAP or the default; a path of
- * its own may follow the host.  Returns EXIT_DONE, or another exit code after
- * it has printed why. */
+/* Prepares for calls to `server`; a path of its own may follow the host.  Asks
+ * for the password if there is a user and $FERRY_PASSWORD is not set.  Returns
+ * EXIT_DONE, or another exit code after it has printed why. */
 int soap_client_open(struct soap_client *client,
-                     const struct command *command, const char *url);
+                     const struct command *command,
+                     const struct soap_server *server);
 void soap_client_close(struct soap_client *client);
 
 /* Calls `operation` with its request struct and waits.  Returns the response

@@ -86,11 +86,11 @@ static int wait_for(struct soap_client *client, struct text job_id, bool json)
 
 int command_submit(const struct command *command, int argc, char **argv)
 {
-    const char *url = NULL;
+    struct soap_server server = {0};
     bool wait = false;
     bool json = false;
     const struct option_row rows[] = {
-        {"--soap", OPTION_TEXT, &url},
+        SOAP_SERVER_OPTIONS(server),
         {"--wait", OPTION_FLAG, &wait},
         {"--json", OPTION_FLAG, &json},
         {0},
@@ -110,7 +110,7 @@ int command_submit(const struct command *command, int argc, char **argv)
         say("cannot read %s: %s", path, strerror(-result));
         return EXIT_FAILED;
     }
-    int code = soap_client_open(&client, command, url);
+    int code = soap_client_open(&client, command, &server);
     if (code != EXIT_DONE)
         return code;
 

@@ -17,7 +17,7 @@ struct listed {
 
 struct list {
     struct soap_client client;
-    const char *url;
+    struct soap_server server;
     bool json;
     bool none;
     bool secret_stdin;
@@ -195,7 +195,7 @@ int command_subscriptions(const struct command *command, int argc, char **argv)
 {
     struct list list = {0};
     const struct option_row rows[] = {
-        {"--soap", OPTION_TEXT, &list.url},
+        SOAP_SERVER_OPTIONS(list.server),
         {"--json", OPTION_FLAG, &list.json},
         {"--none", OPTION_FLAG, &list.none},
         {"--secret-stdin", OPTION_FLAG, &list.secret_stdin},
@@ -205,7 +205,7 @@ int command_subscriptions(const struct command *command, int argc, char **argv)
     int others = options_read(command, argc, argv, rows);
     if (others < 0)
         return EXIT_USAGE;
-    int code = soap_client_open(&list.client, command, list.url);
+    int code = soap_client_open(&list.client, command, &list.server);
     if (code != EXIT_DONE)
         return code;
     code = run(command, &list, others, argv);

@@ -24,7 +24,7 @@ struct watch {
     struct text_builder answer;
     struct loop_signals signals;
     struct option_list topics;
-    const char *url;
+    struct soap_server soap;
     const char *listen;
     const char *after;
     bool json;
@@ -275,7 +275,7 @@ int command_watch(const struct command *command, int argc, char **argv)
 {
     static struct watch watch = {.listen = "127.0.0.1:0"};
     const struct option_row rows[] = {
-        {"--soap", OPTION_TEXT, &watch.url},
+        SOAP_SERVER_OPTIONS(watch.soap),
         {"--topic", OPTION_LIST, &watch.topics},
         {"--json", OPTION_FLAG, &watch.json},
         {"--listen", OPTION_TEXT, &watch.listen},
@@ -292,7 +292,7 @@ int command_watch(const struct command *command, int argc, char **argv)
     if (watch.after != NULL && !watch.pull)
         return usage_error(command, "--after goes with --pull");
     loop_signals_block();
-    int code = soap_client_open(&watch.client, command, watch.url);
+    int code = soap_client_open(&watch.client, command, &watch.soap);
     if (code != EXIT_DONE)
         return code;
     struct loop *loop = watch.client.loop;

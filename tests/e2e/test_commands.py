@@ -390,7 +390,8 @@ def test_completion(binary, tmp_path, shell):
 
 @pytest.mark.parametrize("words, expected", [
     (["che"], {"check-config"}), (["pu"], {"push", "pull"}),
-    (["submit", "--"], {"--soap", "--wait", "--json"}),
+    (["submit", "--"], {"--soap", "--user", "--ca", "--insecure", "--wait",
+                        "--json"}),
     (["completion", ""], {"bash", "zsh", "fish"}),
 ])
 def test_bash_completes(binary, words, expected):
