@@ -9,9 +9,9 @@
 #include "cli/soap_client.h"
 
 /* How often --wait asks: soon at first, so that a small job is not held up,
- * and then no more often than somebody would notice. */
+ * and then so often that nobody notices: 0.3 % of a core here. */
 #define WAIT_MS_MIN 5
-#define WAIT_MS_MAX 250
+#define WAIT_MS_MAX 50
 
 static bool has_ended(struct text state)
 {
