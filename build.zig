@@ -49,6 +49,7 @@ pub fn build(b: *std.Build) void {
     _ = addPythonTests(b, ferry, "test:container", "tests/container", &.{}, "Build the container twice, compare the digests, run it (root)");
     tests.dependOn(addPythonTests(b, ferry, "test:house", "tests/house", &.{}, "Check the rules of the house: layers, libraries, one static binary"));
     addKillTest(b, ferry);
+    addSoak(b, host, schemas, ferry);
     tests.dependOn(addPropertyTests(b, host, schemas));
     addSanitizedTests(b, host, schemas);
     addFuzzing(b, host, schemas);
@@ -224,12 +225,16 @@ fn addSimulations(b: *std.Build, exe: *std.Build.Step.Compile) void {
 }
 
 /// Zig has no AddressSanitizer runtime: the same files, by gcc.
-fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
-    const libs = Libs.add(b, host);
+fn addSanitized(b: *std.Build, libs: Libs, schemas: std.Build.LazyPath) *std.Build.Step.Run {
     const run = b.addSystemCommand(&.{ "tests/asan.sh", ".zig-cache/asan" });
     run.addFileArg(schemas);
     for (&[_]*std.Build.Step.Compile{ libs.expat, libs.uring, libs.llhttp, libs.sqlite, libs.wolfssl }) |lib| run.addArtifactArg(lib);
     run.addArg("--");
+    return run;
+}
+
+fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
+    const run = addSanitized(b, Libs.add(b, host), schemas);
     run.setCwd(b.path("."));
     run.has_side_effects = true;
     run.stdio = .inherit;
@@ -280,6 +285,24 @@ fn addKillTest(b: *std.Build, ferry: *std.Build.Step.Compile) void {
     run.has_side_effects = true;
     run.stdio = .inherit;
     b.step("test:kill", "Kill the server 200 times under load: no event is lost").dependOn(&run.step);
+}
+
+/// A thousand jobs, by the binary itself and by one that looks for leaks.
+fn addSoak(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath, ferry: *std.Build.Step.Compile) void {
+    const step = b.step("test:soak", "Run a thousand jobs: no leak, no descriptor more, memory within its caches");
+    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_soak.py", "--ferry" });
+    run.addArtifactArg(ferry);
+    const leaks = addSanitized(b, Libs.add(b, host), schemas);
+    leaks.setEnvironmentVariable("FERRY_ASAN_UNIT", "no");
+    leaks.addArgs(&.{ "-s", "-k", "soak" });
+    for (&[_]*std.Build.Step.Run{ run, leaks }) |each| {
+        each.setEnvironmentVariable("FERRY_SOAK_JOBS", "1000");
+        each.setCwd(b.path("."));
+        each.has_side_effects = true;
+        each.stdio = .inherit;
+        step.dependOn(&each.step);
+    }
+    leaks.step.dependOn(&run.step);
 }
 
 /// libFuzzer is clang's: a step for each target, and one for a fixed number of runs of all.

@@ -4,6 +4,8 @@
 #
 #   asan.sh OUT SCHEMAS.c LIBRARY.a... [-- PYTEST ARGUMENT...]
 #
+# With FERRY_ASAN_UNIT=no only the end-to-end tests.
+#
 # OUT keeps the objects; a changed source or any changed header builds anew.
 set -eu
 out=$1
@@ -53,7 +55,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 echo "leak:libcriterion" >"$out/leaks"
 export LSAN_OPTIONS="suppressions=$out/leaks:print_suppressions=0"
 below=
-for number in 0 1 2 3 4 5 6; do
+[ "${FERRY_ASAN_UNIT:-yes}" = yes ] && for number in 0 1 2 3 4 5 6; do
     folders=$(sed -n "s/.*\.folder = \"\([a-z]*\)\", \.number = $number .*/\1/p" build.zig)
     for folder in $folders; do
         [ -d "tests/unit/$folder" ] || continue

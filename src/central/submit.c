@@ -257,11 +257,31 @@ static bool wants_key_only(const struct order *order)
            order->method[0] == ORDER_METHOD_PUBLIC_KEY;
 }
 
+/* What one value asks another one for. */
+static const char *check_files(const struct order *order)
+{
+    if (order->manifest_policy == ORDER_MANIFEST_TEXT &&
+        order->manifest_path.size_bytes == 0)
+        return "FileParameters/ManifestPath: expected the folder of the "
+               "manifest that ManifestPolicy asks for";
+    if (memchr(order->manifest_inprogress_suffix.data != NULL
+                   ? order->manifest_inprogress_suffix.data
+                   : "",
+               '/', order->manifest_inprogress_suffix.size_bytes) != NULL)
+        return "FileParameters/ManifestInprogressSuffix: expected a part of a "
+               "name, without a slash";
+    return NULL;
+}
+
 const char *submit_refusal(const struct central *central, struct job_work *work)
 {
     struct order *order = &work->order;
     struct fingerprint fingerprint;
+    const char *wrong = check_files(order);
     char path[PATH_MAX];
+
+    if (wrong != NULL)
+        return wrong;
 
     if (order->key_path.size_bytes > 0) {
         if (!find_key(central, order->key_path, path, sizeof path) ||
@@ -468,6 +488,10 @@ void submit_fill_params(struct central *central, struct job *job,
         .partial_suffix = order->partial_file_suffix,
         .save_suffix = save_suffix_of(order),
         .source_base = order->source_base,
+        .manifest_folder = order->manifest_policy == ORDER_MANIFEST_TEXT
+                               ? order->manifest_path
+                               : TEXT_ABSENT,
+        .manifest_suffix = order->manifest_inprogress_suffix,
         .excludes = order->exclude,
         .exclude_count = order->exclude_count,
         .has_oldest = order->exclude_older_than != 0,

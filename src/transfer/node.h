@@ -136,6 +136,8 @@ struct transfer_params {
     struct text partial_suffix; /* absent = hidden names */
     struct text save_suffix;    /* absent = what is overwritten is gone */
     struct text source_base;    /* arrived paths begin behind it */
+    struct text manifest_folder; /* below local_docroot; absent = none */
+    struct text manifest_suffix; /* until it is whole; absent = the usual one */
     const struct text *excludes; /* patterns: glob.h */
     uint32_t exclude_count;
     bool has_oldest; /* files modified before are left out */

@@ -158,6 +158,7 @@ static bool is_busy(const struct transfer_session *session)
            (session->source != NULL && source_is_busy(session->source)) ||
            checker_is_busy(&session->checker) ||
            remover_is_busy(&session->remover) ||
+           manifest_is_busy(&session->manifest) ||
            (session->sink != NULL && sink_is_busy(session->sink));
 }
 
@@ -190,6 +191,8 @@ static void clean_run(struct loop_work *work)
 
     for (uint32_t i = 0; empties && i < params->source_count; i++)
         remover_empty_folders(session->docroot, params->sources[i]);
+    if (manifest_is_open(&session->manifest))
+        session_close_manifest(session);
     scan_close(session->scan);
     scan_close(session->count);
     scan_batch_free(session->scanned);
@@ -509,7 +512,7 @@ bool session_make_files(struct transfer_session *session)
     return session->writer != NULL;
 }
 
-void session_prepare_files(struct transfer_session *session)
+static void prepare_files(struct transfer_session *session)
 {
     struct session_work *work = &session->prepare_work;
 
@@ -530,4 +533,12 @@ void session_prepare_files(struct transfer_session *session)
         session->params.preserve_source_access_times;
     if (ret != 0)
         work->error = fasp_error_of_errno(-ret, FASP_ERROR_DISK_READ);
+}
+
+void session_prepare_files(struct transfer_session *session)
+{
+    prepare_files(session);
+    if (session->prepare_work.error == FASP_ERROR_NONE && session->is_client &&
+        session->params.manifest_folder.size_bytes > 0)
+        session_open_manifest(session);
 }

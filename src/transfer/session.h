@@ -45,6 +45,7 @@
 #include "net/tls_conn.h"
 #include "net/udp_port.h"
 #include "transfer/checker.h"
+#include "transfer/manifest.h"
 #include "transfer/node.h"
 #include "transfer/remover.h"
 #include "transfer/scan.h"
@@ -241,6 +242,8 @@ struct transfer_session {
     struct checker checker; /* sender */
     struct checker_owner checker_owner;
     struct remover remover; /* sender */
+    struct manifest manifest; /* client, where the order wants one */
+    struct manifest_owner manifest_owner;
     bool says_go;           /* receiver: the sender waits for it */
     bool awaits_go;         /* sender: data waits for the receiver's word */
     uint64_t go_count;      /* files that may be sent; receiver: as told */
@@ -302,6 +305,11 @@ void session_take_rates(struct transfer_session *session,
  * the destination.  Fills prepare_work. */
 bool session_make_files(struct transfer_session *session);
 void session_prepare_files(struct transfer_session *session);
+
+/* ---- session_manifest.c ---- */
+/* Both in workers.  The first one fills prepare_work. */
+void session_open_manifest(struct transfer_session *session);
+void session_close_manifest(struct transfer_session *session);
 
 /* ---- session_client.c ---- */
 enum step session_step_preparing(struct transfer_session *session);

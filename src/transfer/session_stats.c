@@ -115,6 +115,9 @@ void session_tell_file(struct transfer_session *session,
     }
     if (!text_is_absent(file->path))
         set_moved(session, &told, file_id, place);
+    if (file->state != TRANSFER_FILE_RUNNING &&
+        manifest_is_open(&session->manifest))
+        manifest_add(&session->manifest, &told);
     if (session->is_shown)
         config->events->file(config->owner, session, &told);
 }

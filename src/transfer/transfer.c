@@ -35,6 +35,8 @@ static bool copy_params(struct transfer_session *session,
     copy(session, &ours->partial_suffix, &whole);
     copy(session, &ours->save_suffix, &whole);
     copy(session, &ours->source_base, &whole);
+    copy(session, &ours->manifest_folder, &whole);
+    copy(session, &ours->manifest_suffix, &whole);
 
     struct text *sources = arena_take_zeroed(
         &session->arena, params->source_count + 1, sizeof *sources);

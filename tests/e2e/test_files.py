@@ -397,6 +397,80 @@ def test_the_size_of_the_job_is_known_before_data_moves(pair, operation):
     assert (end.ExpectedFileCount, end.ExpectedByteCount) == (3000, 3000000)
 
 
+# ---- manifests ----
+
+@BOTH
+def test_a_manifest_lists_what_became_of_each_file(pair, operation):
+    here, there = pair
+    sender, receiver = folders(pair, operation)
+    fill(sender, {"in/a": b"12345", "in/tab\there\\": b"", "in/late": b"x"})
+    os.mkfifo(sender / "in" / "fifo")
+    fill(receiver, {"out/in/late": b"x"})
+    os.utime(sender / "in/late", (OLD, OLD))
+    os.utime(receiver / "out/in/late", (OLD, OLD))
+    end = send(here, there, "<FileChecksum>md5</FileChecksum>"
+               "<ManifestPolicy>Text</ManifestPolicy>"
+               "<ManifestPath>/lists/all</ManifestPath>", operation)
+    assert end.ErrorCode == 27, end
+    lists = here.docroot / "lists" / "all"
+    assert os.listdir(lists) == [f"{end.UUID}.manifest.txt"]
+    lines = (lists / f"{end.UUID}.manifest.txt").read_text().splitlines()
+    base = "in/" if operation == "Push" else "out/in/"
+    md5 = "md5:" + hashlib.md5(b"12345").hexdigest()
+    assert sorted(line for line in lines if line[0] != "#") == sorted([
+        f"completed\t0\t5\t{md5}\t{base}a",
+        f"completed\t0\t0\t-\t{base}tab\\x09here\\x5c",
+        f"skipped\t0\t1\t-\t{base}late",
+        "error\t21\t0\t-\tin/fifo"])
+    heads = [line for line in lines if line[0] == "#"]
+    assert heads[0] == "# ferry manifest 1"
+    assert heads[1:3] == [f"# session {end.UUID}", f"# job {end.JobId}"]
+    assert heads[3].startswith("# begin ") and (
+        heads[3].endswith(operation.lower()))
+    assert heads[-1] == lines[-1] and heads[-1].endswith(" error 27")
+    assert not (there.docroot / "lists").exists(), "it is this node's"
+
+
+def test_a_manifest_has_a_suffix_while_it_is_not_whole(pair):
+    here, there = pair
+    fill(here.docroot, {"in": bytes(4 << 20)})
+    for value, suffix in (("", ".aspera-inprogress"), (".now", ".now")):
+        job_id = submit(here, order(
+            there, sources=["/in"], rate=8000, extra=NO_RETRY, file_parameters=(
+                "<ManifestPolicy>Text</ManifestPolicy>"
+                "<ManifestPath>/lists</ManifestPath><ManifestInprogressSuffix>"
+                f"{value}</ManifestInprogressSuffix>")))
+        names = wait_until("the manifest", lambda: [
+            n for n in names_in(here.docroot) if n.endswith(suffix)])
+        here.client().CancelJob(JobID=job_id)
+        end = wait_end(here, job_id)
+        assert names == [f"lists/{end.UUID}.manifest.txt{suffix}"]
+        whole = here.docroot / "lists" / f"{end.UUID}.manifest.txt"
+        assert whole.read_text().splitlines()[-1].endswith(" cancelled 28")
+
+
+@pytest.mark.parametrize("parameters, name", (
+    ("<ManifestPolicy>Text</ManifestPolicy>", "ManifestPath"),
+    ("<ManifestPolicy>Text</ManifestPolicy><ManifestPath>/</ManifestPath>"
+     "<ManifestInprogressSuffix>/../x</ManifestInprogressSuffix>",
+     "ManifestInprogressSuffix")))
+def test_half_a_wish_for_a_manifest_is_refused_by_name(pair, parameters, name):
+    with pytest.raises(zeep.exceptions.Fault) as raised:
+        send(*pair, parameters)
+    assert name in "".join(raised.value.detail.itertext())
+
+
+def test_a_manifest_stays_in_the_docroot(pair):
+    here, there = pair
+    fill(here.docroot, {"in": b"x"})
+    os.symlink("/tmp", here.docroot / "out")
+    for folder in ("/../..", "/out"):
+        end = send(here, there, "<ManifestPolicy>Text</ManifestPolicy>"
+                   f"<ManifestPath>{folder}</ManifestPath>")
+        assert (end.Status, end.ErrorCode) == ("error", 41), (folder, end)
+    assert tree(there.docroot) == {}
+
+
 # ---- hostile files and names: part D ----
 
 def test_no_suffix_leads_anywhere(pair):
