@@ -91,10 +91,27 @@ static bool is_in(const struct callback_list *list,
     return false;
 }
 
+/* Whoever listens there takes lines for commands, or is no observer. */
+static bool is_of_another_protocol(uint16_t port)
+{
+    static const uint16_t ports[] = {
+        7,   19,  20,  21,  22,  23,   25,   53,   110,  111,   119,   139, 143,
+        389, 445, 465, 514, 587, 636,  993,  995,  1433, 3306,  5432,  6379,
+        6667, 11211, 27017,
+    };
+
+    for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
+        if (ports[i] == port)
+            return true;
+    return false;
+}
+
 /* What holds where no list says anything. */
 static const char *default_refused(const struct callback_policy *policy,
                                    const struct address *address)
 {
+    if (is_of_another_protocol(address->port))
+        return "this port is another protocol's";
     if (is_link_local(address))
         return "link-local addresses are not called";
     if (address_is_loopback(address) &&

@@ -11,6 +11,8 @@
  *     broadcast
  *     in the deny list             no
  *     there is an allow list       if it is in it, and only then
+ *     a port of another protocol,  no: SSH, SMTP, Redis and their like
+ *     whatever the address
  *     loopback                     while SOAP itself listens on loopback only
  *     link-local                   no: metadata services live there
  *     all else                     yes
