@@ -21,8 +21,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
 from answers import take_wrong  # noqa: E402
-from ferry import Node, Observer, order, subscribe  # noqa: E402
+from ferry import PASSWORD, Node, Observer, order, subscribe  # noqa: E402
 from lxml import etree  # noqa: E402
+import quick  # noqa: E402
 from tee import Tee  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME")
@@ -158,24 +159,29 @@ def strong_soap(base, work):
 
 # ---- Java ----
 
+def java_libraries(name):
+    """A class path of what `name`.xml depends on."""
+    have("javac", "default-jdk-headless")
+    have("mvn", "maven")
+    pom = HERE / f"java/{name}.xml"
+    folder, new = cached(name, pom)
+
+    def jars(to):
+        shutil.copy(pom, to / "pom.xml")
+        install(
+            "mvn", "-B", "-q",
+            "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:"
+            "copy-dependencies", "-DoutputDirectory=lib", cwd=to)
+
+    if new:
+        fill(folder, jars)
+    return f"{folder}/lib/*"
+
+
 def java(name, generate):
     """Classes from the served WSDLs, and one program for both stacks."""
     def prepare(base, work):
-        have("javac", "default-jdk-headless")
-        have("mvn", "maven")
-        pom = HERE / f"java/{name}.xml"
-        folder, new = cached(name, pom)
-
-        def jars(to):
-            shutil.copy(pom, to / "pom.xml")
-            install(
-                "mvn", "-B", "-q",
-                "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:"
-                "copy-dependencies", "-DoutputDirectory=lib", cwd=to)
-
-        if new:
-            fill(folder, jars)
-        libraries = f"{folder}/lib/*"
+        libraries = java_libraries(name)
         sources, classes = work / "sources", work / "classes"
         sources.mkdir()
         classes.mkdir()
@@ -335,10 +341,49 @@ def run_stack(name, must, prepare, tee, orders, expected, count):
           f"{count.skipped - before[2]} skipped", flush=True)
 
 
+# ---- the quick starts of docs/clients.md ----
+
+# What each needs, and whether it has to run.
+QUICK_STACKS = {
+    "zeep": (True, lambda: {}),
+    "node-soap": (True, node_modules),
+    "jaxws": (True, lambda: {"CLASSPATH": java_libraries("jaxws")}),
+    "php": (True, lambda: debian("php-cli", "php-soap") or {}),
+    "mono": (False, lambda: debian("mono-mcs", "mono-devel") or {}),
+    "curl": (True, lambda: have("curl", "curl") or {}),
+}
+
+
+def run_quick_starts(base, there, wanted, count):
+    page = quick.blocks()
+    for section, stack, check in quick.CHECKS:
+        name = f"docs/clients.md, {section}"
+        must, prepare = QUICK_STACKS[stack]
+        if wanted and stack not in wanted and "quick" not in wanted:
+            continue
+        with tempfile.TemporaryDirectory() as work:
+            work = pathlib.Path(work)
+            try:
+                environment = {**os.environ, **prepare()}
+            except (CannotInstall, subprocess.TimeoutExpired, OSError) as error:
+                (count.fails if must else count.skips)(
+                    f"{name}: cannot be installed: {error}")
+                continue
+            quick.put_order(page["order.xml"][0], there, PASSWORD, work)
+            try:
+                check(page[section], base, work, environment)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                count.fails(f"{name}: {error}")
+                continue
+        count.passes()
+        print(f"{name}: as it says", flush=True)
+
+
 def main():
     binary, *wanted = sys.argv[1:]
     binary = pathlib.Path(binary).resolve()
-    unknown = set(wanted) - {name for name, _, _ in STACKS}
+    unknown = set(wanted) - {name for name, _, _ in STACKS} - {
+        *QUICK_STACKS, "quick"}
     assert not unknown, f"no such stack: {unknown}"
     count = Count()
     with tempfile.TemporaryDirectory() as folder:
@@ -365,6 +410,7 @@ def main():
                 if not wanted or name in wanted:
                     run_stack(name, must, prepare, tee, orders, expected,
                               count)
+            run_quick_starts(tee.base, there, wanted, count)
             tee.close()
             observer.close()
             if not observer.received:
