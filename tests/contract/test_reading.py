@@ -87,6 +87,80 @@ def test_what_is_accepted(node, data):
     assert "Aspera.IScpTransfer" in answer.text
 
 
+CODINGS = [ # bytes of the envelope, charset
+    ("UTF-8", lambda text: text.encode(), "utf-8"),
+    ("UTF-8 without a charset", lambda text: text.encode(), None),
+    ("UTF-8 with a BOM", lambda text: BOM8 + text.encode(), "UTF-8"),
+    ("UTF-16 with a BOM", lambda text: text.encode("utf-16"), "utf-16"),
+    ("UTF-16 with a BOM and no charset",
+     lambda text: text.encode("utf-16"), None),
+    ("UTF-16LE", lambda text: text.encode("utf-16-le"), "UTF-16LE"),
+    ("UTF-16BE", lambda text: text.encode("utf-16-be"), "utf-16be"),
+    ("UTF-16BE by its declaration alone",
+     lambda text: (DECLARED.format("UTF-16") + text).encode("utf-16-be"),
+     None),
+]
+WAYS = ["1.1 with a length", "1.1 in one chunk", "1.1 in chunks of a byte",
+        "1.1 that asks first", "1.0"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("encode, charset", [c[1:] for c in CODINGS],
+                         ids=[c[0] for c in CODINGS])
+@pytest.mark.parametrize("soap", [SOAP11, SOAP12], ids=["1.1", "1.2"])
+def test_each_coding_comes_each_way(node, soap, encode, charset, way):
+    """What is not ASCII is the same text again in the answer."""
+    name = "K\u00f6\u20ac\U0001d11e"
+    body = encode(envelope(
+        f'<j:SubmitRequest xmlns:j="{NS["job"]}"><Type>{name}</Type>'
+        "<Definition/></j:SubmitRequest>", ns=soap))
+    media = MEDIA + ("text/xml" if soap == SOAP11 else "application/soap+xml")
+    media += f"; charset={charset}" if charset else ""
+    extra = (["Expect: 100-continue"] if "asks" in way else
+             ["Transfer-Encoding: chunked"] if "chunk" in way else [])
+    size = 1 if "byte" in way else len(body)
+    sent = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + size]), body[i:i + size])
+                    for i in range(0, len(body), size)) + b"0\r\n\r\n"
+    data = request(body, media=media, headers=extra, length="chunk" not in way,
+                   version="HTTP/1.0" if way == "1.0" else "HTTP/1.1")
+    head, _, _ = data.partition(b"\r\n\r\n")
+    with Wire(node, head + b"\r\n\r\n") as wire:
+        if "asks" in way:
+            assert wire.answer().status == 100
+        wire.send(sent if "chunk" in way else body)
+        answer = wire.answer()
+    check_answer(answer)
+    assert answer.status == (500 if soap == SOAP11 else 400), answer
+    assert f"Type>{name}</" in answer.text, answer
+
+
+ORDER = "<Order><Operation>Sideways</Operation></Order>"
+ESCAPED = ORDER.replace("<", "&lt;").replace(">", "&gt;")
+DEFINITIONS = [
+    ("escaped", ESCAPED), ("CDATA", f"<![CDATA[{ORDER}]]>"),
+    ("as child XML", ORDER), ("child XML and white space", f"\n {ORDER}\n "),
+    ("with a declaration", "&lt;?xml version='1.0'?&gt;" + ESCAPED),
+    ("with a declaration in CDATA",
+     f"<![CDATA[<?xml version='1.0' encoding='UTF-8'?>\n{ORDER}]]>"),
+    ("surrounded by white space", f"\n\t {ESCAPED} \n"),
+    ("white space in CDATA", f"<![CDATA[  {ORDER}\n\n]]>"),
+    ("in two CDATA sections",
+     f"<![CDATA[{ORDER[:20]}]]><![CDATA[{ORDER[20:]}]]>"),
+    ("a comment in it", ESCAPED[:30] + "<!-- a -->" + ESCAPED[30:]),
+]
+
+
+@pytest.mark.parametrize("definition", [c[1] for c in DEFINITIONS],
+                         ids=[c[0] for c in DEFINITIONS])
+def test_how_an_order_may_come(node, definition):
+    """Each is read as far as its one mistake."""
+    answer = ask(node, request(envelope(
+        f'<j:SubmitRequest xmlns:j="{NS["job"]}"><Type>Aspera.IScpTransfer'
+        f"</Type><Definition>{definition}</Definition></j:SubmitRequest>")))
+    assert "JobFormatInvalidFaultType" in answer.text, answer
+    assert "Operation" in answer.text and "Sideways" in answer.text, answer
+
+
 VALUES = [ # what is sent as the body, what the answer must hold
     ("a local name without namespace",
      f'<j:SubmitRequest xmlns:j="{NS["job"]}"><Type>x</Type><Definition/>'
@@ -228,7 +302,11 @@ def test_faults_of_soap_12(node):
     assert typed.status == 400 and "JobTypeNotFoundFaultType" in typed.text
     must = ask(node, request(envelope(
         ns=SOAP12, head=HEADER.format("true", "")), media=MEDIA12))
-    assert ":MustUnderstand<" in must.text
+    assert must.status == 500 and ":MustUnderstand<" in must.text
+    other = ask(node, request(envelope(ns="urn:x"), media=MEDIA12))
+    assert other.status == 500 and "VersionMismatch" in other.text
+    assert other.header("Content-Type").startswith(("text/xml",
+                                                    "application/soap+xml"))
 
 
 def test_keep_alive_for_many_messages(node):
