@@ -121,7 +121,7 @@ fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) 
     const Bench = struct { name: []const u8, script: []const u8, helper: ?[]const u8, text: []const u8 };
     for (&[_]Bench{
         .{ .name = "local", .script = "local.py", .helper = null, .text = "Time a file over loopback; -- MIB RUNS" },
-        .{ .name = "wan", .script = "wan.py", .helper = "wan", .text = "Time a file over emulated wide-area paths (root); -- CELL..." },
+        .{ .name = "wan", .script = "wan.py", .helper = "wan", .text = "Time a file over emulated wide-area paths (root); -- --grid --rivals CELL..." },
         .{ .name = "query", .script = "query.py", .helper = null, .text = "Time pages out of a million stored files; -- FILES_PER_SESSION" },
         .{ .name = "resume", .script = "resume.py", .helper = null, .text = "Time a file that goes on at 99 %; -- GIB FOLDER" },
         .{ .name = "soap", .script = "soap.py", .helper = "soap_load", .text = "Count GetSessionInfo calls a second; -- SECONDS" },

@@ -154,6 +154,7 @@ static void ask_for_last_file(struct history *history)
 {
     struct store *store = history->call->central->store;
     char id[UUID_TEXT_BYTES + 1];
+    uuid_format(history->row->uuid, id);
     struct text text = text_from(id, UUID_TEXT_BYTES);
     /* The counters may be a second older than the files: orphaned. */
     uint64_t file_count = history->row->file_count;
@@ -164,7 +165,6 @@ static void ask_for_last_file(struct history *history)
         .local_id_count = 1,
     };
 
-    uuid_format(history->row->uuid, id);
     store_query_files(store, &filter, STORE_BY_AGE, (struct store_position){0},
                       1, history, last_file_found);
 }

@@ -259,6 +259,11 @@ int command_help(const struct command *command, int argc, char **argv)
     return EXIT_DONE;
 }
 
+static bool is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
 int command_main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
@@ -273,12 +278,14 @@ int command_main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--version") == 0)
         name = "version";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    if (is_help(name))
         name = "help";
     const struct command *command = command_find(name);
     if (command == NULL) {
         say("there is no command '%s'; see: ferry help", argv[1]);
         return EXIT_USAGE;
     }
+    if (argc == 3 && is_help(argv[2]))
+        return command_help(command_find("help"), 1, argv + 1);
     return command->run(command, argc - 2, argv + 2);
 }

@@ -58,6 +58,7 @@ struct direction {
     uint32_t mtu;
     uint64_t seed;
     uint64_t pkts, bytes, lost, dropped, out_err, cap_drop, max_backlog;
+    uint64_t waits[10000]; // packets by their wait in the queue, in 0.1 ms
 };
 
 static volatile sig_atomic_t stop;
@@ -146,6 +147,8 @@ static int take_in(struct direction *d, int batch)
                 d->dropped++;
                 continue;
             }
+            ns_t wait = (start - now) / 100000;
+            d->waits[wait < 9999 ? wait : 9999]++;
             d->line_free = start + (ns_t)((double)len * 8e9 / d->rate_bps);
             due = d->line_free;
         }
@@ -215,16 +218,28 @@ static void prepare(struct direction *d, double rate, double rtt_ms,
         die("memory");
 }
 
+// The wait in the queue, in ms, that a share of the packets did not exceed.
+static double wait_ms(const struct direction *d, double share)
+{
+    double left = share * (double)(d->pkts - d->lost - d->dropped);
+    uint32_t i = 0;
+    while (i < 9999 && (left -= (double)d->waits[i]) > 0)
+        i++;
+    return i / 10.0;
+}
+
 static void report(const char *name, const struct direction *d, double secs)
 {
     fprintf(
         stderr,
         "wan %s: %llu packets, %.1f Mbit/s offered, lost %llu, queue drops "
-        "%llu (deepest %llu of %llu B), out of slots %llu, write errors %llu\n",
+        "%llu (deepest %llu of %llu B), out of slots %llu, write errors %llu, "
+        "queue ms q50 %.1f q95 %.1f\n",
         name, (unsigned long long)d->pkts, (double)d->bytes * 8 / 1e6 / secs,
         (unsigned long long)d->lost, (unsigned long long)d->dropped,
         (unsigned long long)d->max_backlog, (unsigned long long)d->queue_bytes,
-        (unsigned long long)d->cap_drop, (unsigned long long)d->out_err);
+        (unsigned long long)d->cap_drop, (unsigned long long)d->out_err,
+        wait_ms(d, 0.5), wait_ms(d, 0.95));
 }
 
 int main(int argc, char **argv)

@@ -125,7 +125,9 @@ def test_help_version_fingerprint_and_usage(make_node):
     for word in ("serve", "user", "submit", "push", "pull", "watch", "jobs",
                  "sessions", "cancel", "fingerprint"):
         assert f"  {word} " in helped
-        assert "usage: ferry " + word in node.ferry("help", word).stdout
+        usage = node.ferry("help", word).stdout
+        assert "usage: ferry " + word in usage
+        assert node.ferry(word, "--help").stdout == usage
     assert node.ferry("fingerprint", "--state", node.state
                       ).stdout.strip() == node.fingerprint
     for wrong in (["fly"], ["serve", "--wings"], ["submit", "a", "b"], []):
