@@ -15,12 +15,14 @@
 #include "transfer/node.h"
 
 #define USER_ELEMENT "aaa/realms/realm/users/user"
+#define TRUNK_ELEMENT "trunks/trunk"
+#define TRUNK_DEFAULT_KBPS 50000u
 #define GROUP_ELEMENT "aaa/realms/realm/groups/group"
 #define ROWS_MAX 1024u
 #define WHY_BYTES 256u
 
 /* The place of a setting. */
-enum place { PLACE_NODE, PLACE_USER, PLACE_GROUP, PLACE_REALM };
+enum place { PLACE_NODE, PLACE_USER, PLACE_GROUP, PLACE_REALM, PLACE_TRUNK };
 
 struct reading {
     struct config *config;
@@ -30,7 +32,7 @@ struct reading {
     bool is_readable; /* by everybody */
     uint32_t refused_count;
     bool node_seen[ROWS_MAX];
-    bool user_seen[ROWS_MAX]; /* of `current` */
+    bool user_seen[ROWS_MAX]; /* of `current`, or of the last trunk */
 };
 
 /* ---- verdicts ---- */
@@ -191,7 +193,10 @@ static bool store(struct reading *reading, const struct setting_row *row,
 {
     unsigned char *base = (unsigned char *)reading->config;
 
-    if (row->scope != SETTING_NODE)
+    if (row->scope == SETTING_TRUNK)
+        base = (unsigned char *)&reading->config
+                   ->trunks[reading->config->trunk_count - 1];
+    else if (row->scope != SETTING_NODE)
         base = (unsigned char *)(of_user ? reading->current
                                          : &reading->config->everyone);
     void *place = base + row->offset;
@@ -235,6 +240,8 @@ static enum place place_of(struct text path, char name[LEAVES_PATH_BYTES + 16])
     }
     snprintf(name, LEAVES_PATH_BYTES + 16, "%.*s", (int)path.size_bytes,
              path.data);
+    if (text_starts_with(path, TRUNK_ELEMENT "/"))
+        return PLACE_TRUNK;
     return text_starts_with(path, "aaa/") ? PLACE_REALM : PLACE_NODE;
 }
 
@@ -270,7 +277,8 @@ static void set(struct reading *reading, const struct leaf *leaf,
                 const struct setting_row *row, enum place place)
 {
     bool of_user = place == PLACE_USER;
-    bool *seen = of_user ? reading->user_seen : reading->node_seen;
+    bool *seen = of_user || place == PLACE_TRUNK ? reading->user_seen
+                                                 : reading->node_seen;
     char why[WHY_BYTES] = "";
 
     if (!may_be_set(reading, leaf, row, place))
@@ -349,10 +357,33 @@ static bool add_user(struct reading *reading, uint32_t line)
     return true;
 }
 
+/* A trunk begins.  Returns false when memory is used up. */
+static bool add_trunk(struct reading *reading, uint32_t line)
+{
+    struct config *config = reading->config;
+    char why[WHY_BYTES];
+
+    void *room = make_room(reading, config->trunks, config->trunk_count,
+                           sizeof *config->trunks, why);
+    if (room == NULL)
+        return false;
+    config->trunks = room;
+    config->trunks[config->trunk_count++] = (struct config_trunk){
+        .on = CONFIG_UNSET,
+        .ignores_direction = CONFIG_UNSET,
+        .capacity_kbps = TRUNK_DEFAULT_KBPS,
+        .line = line,
+    };
+    memset(reading->user_seen, 0, sizeof reading->user_seen);
+    return true;
+}
+
 static bool on_begin(void *user, const struct leaf *leaf)
 {
     struct reading *reading = user;
 
+    if (text_is(leaf->path, TRUNK_ELEMENT))
+        return add_trunk(reading, leaf->line);
     if (!text_is(leaf->path, USER_ELEMENT) || add_user(reading, leaf->line))
         return true;
     tell(reading, leaf, CONFIG_REFUSED, "there are too many users");
@@ -389,6 +420,50 @@ static void check_users(struct reading *reading)
     }
 }
 
+/* ---- trunks ---- */
+
+static const struct config_trunk *trunk_of(const struct config *config,
+                                           uint32_t id)
+{
+    for (uint32_t i = 0; i < config->trunk_count; i++)
+        if (config->trunks[i].id == id)
+            return &config->trunks[i];
+    return NULL;
+}
+
+static void refuse_trunk(struct reading *reading, uint32_t line,
+                         const char *setting, const char *problem)
+{
+    struct leaf leaf = {.path = text_of(setting), .line = line, .column = 1};
+
+    tell(reading, &leaf, CONFIG_REFUSED, problem);
+}
+
+static void check_trunks(struct reading *reading)
+{
+    const struct config *config = reading->config;
+
+    for (uint32_t i = 0; i < config->trunk_count; i++) {
+        const struct config_trunk *trunk = &config->trunks[i];
+        if (trunk->id == 0 && trunk->on == true)
+            refuse_trunk(reading, trunk->line, TRUNK_ELEMENT,
+                         "a trunk has no id");
+        else if (trunk->id > 0 && trunk_of(config, trunk->id) != trunk)
+            refuse_trunk(reading, trunk->line, TRUNK_ELEMENT,
+                         "a trunk's id is there twice");
+    }
+    if (config->in.trunk_id < CONFIG_UNSET && config->in.trunk_id > 0 &&
+        trunk_of(config, config->in.trunk_id) == NULL)
+        refuse_trunk(reading, 0,
+                     "default/transfer/in/bandwidth/aggregate/trunk_id",
+                     "there is no trunk of this id");
+    if (config->out.trunk_id < CONFIG_UNSET && config->out.trunk_id > 0 &&
+        trunk_of(config, config->out.trunk_id) == NULL)
+        refuse_trunk(reading, 0,
+                     "default/transfer/out/bandwidth/aggregate/trunk_id",
+                     "there is no trunk of this id");
+}
+
 /* ---- the file ---- */
 
 void config_init(struct config *config)
@@ -413,7 +488,7 @@ void config_init(struct config *config)
     };
     const struct config_direction unset = {
         CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET,
-        CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET,
+        CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, 0,
     };
 
     *config = (struct config){.in = unset, .out = unset};
@@ -484,6 +559,7 @@ int config_read(struct config *config, const char *path, void *user,
         tell(&reading, &leaf, CONFIG_REFUSED, error.message);
     } else {
         check_users(&reading);
+    check_trunks(&reading);
     }
     text_builder_free(&document);
     return reading.refused_count == 0 ? EXIT_DONE : EXIT_CONFIG;

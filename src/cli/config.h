@@ -67,6 +67,17 @@ struct config_direction {
     uint32_t policy_default;
     uint32_t policy_lock;
     uint32_t policy_allowed;
+    uint32_t trunk_id; /* 0 = none */
+};
+
+/* A cap on the sum of all sessions of a direction. */
+struct config_trunk {
+    const char *name;
+    uint32_t id;
+    uint32_t on;
+    uint32_t ignores_direction;
+    uint32_t capacity_kbps;
+    uint32_t line; /* where it begins */
 };
 
 struct config {
@@ -130,6 +141,8 @@ struct config {
     struct config_user everyone;
     struct config_user *users;
     uint32_t user_count;
+    struct config_trunk *trunks;
+    uint32_t trunk_count;
 };
 
 /* Nothing is given. */

@@ -77,6 +77,21 @@ static void fill_direction(const struct config_direction *from,
     rules->policy = defaults->policy;
 }
 
+/* Both directions share a trunk that ignores them. */
+static void fill_trunk(const struct config *config, uint32_t id,
+                       struct transfer_rules *rules)
+{
+    rules->vlink_kbps = 0;
+    for (uint32_t i = 0; i < config->trunk_count; i++) {
+        const struct config_trunk *trunk = &config->trunks[i];
+        if (id == 0 || trunk->id != id || !is_yes(trunk->on))
+            continue;
+        rules->vlink_kbps = trunk->capacity_kbps;
+        rules->vlink_is_shared = is_yes(trunk->ignores_direction) &&
+                                 config->in.trunk_id == config->out.trunk_id;
+    }
+}
+
 /* ---- users ---- */
 
 /* "/data/$(name)" of "lab" is "/data/lab".  NULL when memory is used up. */
@@ -172,6 +187,8 @@ static void fill_settings(const struct config *config,
 {
     fill_direction(&config->in, &settings->in, &settings->in_defaults);
     fill_direction(&config->out, &settings->out, &settings->out_defaults);
+    fill_trunk(config, config->in.trunk_id, &settings->in);
+    fill_trunk(config, config->out.trunk_id, &settings->out);
     if (config->history_s != CONFIG_UNSET)
         settings->history_s = config->history_s == 0 ? 1 : config->history_s;
     settings->retry_count =

@@ -164,6 +164,9 @@ static void print_setting(const struct setting_row *row)
     case SETTING_NUMBER:
         printf("A whole number from %u to %u.\n", row->min, row->max);
         break;
+    case SETTING_ID:
+        printf("A whole number up to %u, or Disabled.\n", row->max);
+        break;
     case SETTING_RATE:
         printf("A whole number from %u on, or Unlimited.\n", row->min);
         break;

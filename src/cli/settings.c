@@ -31,6 +31,7 @@ static const struct setting_word words_yes_no[] = {
 #define OFFSET_NODE(member) offsetof(struct config, member)
 #define OFFSET_USER(member) offsetof(struct config_user, member)
 #define OFFSET_BOTH(member) offsetof(struct config_user, member)
+#define OFFSET_TRUNK(member) offsetof(struct config_trunk, member)
 #define ROW(path_, kind_, scope_, member, ...) \
     {.path = path_,                            \
      .kind = SETTING_##kind_,                  \
@@ -43,6 +44,7 @@ static const struct setting_word words_yes_no[] = {
 #define PORT(path, scope, member) ROW(path, NUMBER, scope, member, .max = 65535)
 #define NUMBER(path, scope, member, min_, max_) \
     ROW(path, NUMBER, scope, member, .min = min_, .max = max_)
+#define ID(path, scope, member) ROW(path, ID, scope, member, .max = 255)
 #define RATE(path, scope, member, min_) \
     ROW(path, RATE, scope, member, .min = min_, .max = SETTING_UNLIMITED - 2)
 #define AGE(path, scope, member) \
@@ -117,12 +119,19 @@ bool setting_read_number(const struct setting_row *row, struct text value,
         *number = SETTING_UNLIMITED;
         return true;
     }
+    if (row->kind == SETTING_ID && text_is_nocase(value, "Disabled")) {
+        *number = 0;
+        return true;
+    }
     if (text_to_u64(value, row->max, &read) && read >= row->min) {
         *number = (uint32_t)read;
         return true;
     }
     snprintf(why, why_bytes, "expected a whole number from %u to %u%s",
-             row->min, row->max, may_be_unlimited ? ", or Unlimited" : "");
+             row->min, row->max,
+             may_be_unlimited          ? ", or Unlimited"
+             : row->kind == SETTING_ID ? ", or Disabled"
+                                       : "");
     return false;
 }
 

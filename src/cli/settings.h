@@ -19,13 +19,19 @@ enum setting_kind {
     SETTING_NUMBER, /* PORT and NUMBER */
     SETTING_RATE,   /* NUMBER or Unlimited: RATE and AGE */
     SETTING_WORD,   /* YES_NO and WORD */
+    SETTING_ID,   /* NUMBER or Disabled, which is 0 */
     SETTING_LIST,         /* of networks */
     SETTING_DESTINATIONS, /* a list of hosts */
     SETTING_IGNORED,
     SETTING_REFUSED,
 };
 
-enum setting_scope { SETTING_NODE, SETTING_USER, SETTING_BOTH };
+enum setting_scope {
+    SETTING_NODE,
+    SETTING_USER,
+    SETTING_BOTH,
+    SETTING_TRUNK,
+};
 
 /* What RATE and AGE hold for Unlimited. */
 #define SETTING_UNLIMITED UINT32_MAX

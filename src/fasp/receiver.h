@@ -104,6 +104,11 @@ MUST_USE bool fasp_receiver_skip(struct fasp_receiver *receiver,
 void fasp_receiver_room(struct fasp_receiver *receiver, uint64_t free_bytes,
                         uint64_t disk_queue_ns, uint64_t now_ns);
 
+/* How long the queue is that this session shares with others of a vlink of
+ * the receiving node. */
+void fasp_receiver_vlink_queue(struct fasp_receiver *receiver,
+                               uint64_t queue_ns);
+
 /* Writes the next report datagram into `buffer` (at least `datagram_bytes` of
  * the options).  Returns false when none is due; a long list takes several
  * calls. */

@@ -49,6 +49,7 @@ struct fasp_receiver {
     uint64_t train_rate; /* of the trains ahead of the data */
     uint64_t free_bytes;
     uint64_t disk_queue_ns;
+    uint64_t vlink_queue_ns;
 
     /* Reports. */
     uint64_t rtt_ns;

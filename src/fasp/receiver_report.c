@@ -113,6 +113,7 @@ static void begin(struct fasp_receiver *receiver, uint64_t now_ns)
         .from = gaps->confirmed_end,
         .rx_time_us = now_ns / 1000,
         .disk_queue_us = to_us(receiver->disk_queue_ns),
+        .vlink_queue_us = to_us(receiver->vlink_queue_ns),
         .free_bytes = receiver->free_bytes,
         .train_rate = receiver->train_rate,
     };
@@ -208,6 +209,12 @@ void fasp_receiver_room(struct fasp_receiver *receiver, uint64_t free_bytes,
         receiver->report_ns < now_ns && receiver->statistics.reports > 0 &&
         free_bytes >= SMALL_WINDOW_BYTES && receiver->due_ns > now_ns)
         receiver->due_ns = now_ns;
+}
+
+void fasp_receiver_vlink_queue(struct fasp_receiver *receiver,
+                               uint64_t queue_ns)
+{
+    receiver->vlink_queue_ns = queue_ns;
 }
 
 void fasp_receiver_path(struct fasp_receiver *receiver,

@@ -24,6 +24,7 @@ void report_write(struct bytes_writer *writer, const struct report *report)
     bytes_put_u64(writer, report->free_bytes);
     bytes_put_u64(writer, report->train_rate);
     bytes_put_u32(writer, report->ce_count);
+    bytes_put_u32(writer, report->vlink_queue_us);
     CHECK(writer->failed ||
           bytes_written(writer) - before == REPORT_FIXED_BYTES);
 }
@@ -52,6 +53,7 @@ bool report_read(struct bytes_reader *reader, struct report *report)
         .free_bytes = bytes_get_u64(reader),
         .train_rate = bytes_get_u64(reader),
         .ce_count = bytes_get_u32(reader),
+        .vlink_queue_us = bytes_get_u32(reader),
     };
     (void)bytes_get(reader, fixed_bytes - REPORT_FIXED_BYTES);
     return !reader->failed && report->from <= report->to &&

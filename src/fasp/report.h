@@ -21,7 +21,7 @@
 
 /* The fields before the list.  Later versions may add some at their end: the
  * first byte says how many there are. */
-#define REPORT_FIXED_BYTES 96u
+#define REPORT_FIXED_BYTES 100u
 
 struct report {
     uint8_t flags;
@@ -41,6 +41,7 @@ struct report {
     uint64_t free_bytes;
     uint64_t train_rate; /* bytes a second; 0 = no train came */
     uint32_t ce_count;   /* 0 = none, as always today */
+    uint32_t vlink_queue_us; /* of the receiving node's vlink */
 };
 
 /* The list, as it is read or written. */

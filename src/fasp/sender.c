@@ -131,7 +131,10 @@ void fasp_sender_pause(struct fasp_sender *sender, bool paused, uint64_t now_ns)
 
 void fasp_sender_vlink_queue(struct fasp_sender *sender, uint64_t queue_ns)
 {
-    rate_vlink_queue(&sender->rate, queue_ns);
+    sender->vlink_ns = queue_ns;
+    rate_vlink_queue(&sender->rate, queue_ns > sender->vlink_far_ns
+                                        ? queue_ns
+                                        : sender->vlink_far_ns);
 }
 
 uint64_t sender_report_interval_ns(const struct fasp_sender *sender)

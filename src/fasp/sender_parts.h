@@ -26,6 +26,8 @@ struct fasp_sender {
     struct rate rate;
     struct pacer pacer;
     struct mtu mtu;
+    uint64_t vlink_ns;     /* the queue of our node's vlink */
+    uint64_t vlink_far_ns; /* of the receiver's, as reported */
     struct pieces spaces[FASP_SPACE_COUNT];
     struct flights flights;
     bool waiting[FASP_SPACE_COUNT];        /* for new bytes to be in memory */

@@ -142,6 +142,8 @@ static void take_state(struct fasp_sender *sender, const struct report *report,
         sender->progress_ns = now_ns;
     if (sender->progress_ns == now_ns)
         sender->nudges = 0;
+    sender->vlink_far_ns = (uint64_t)report->vlink_queue_us * 1000;
+    fasp_sender_vlink_queue(sender, sender->vlink_ns);
     sender->came_bytes = came;
     sender->free_bytes = report->free_bytes;
     sender->report_ns = now_ns;

@@ -316,6 +316,25 @@ const struct transfer_rules *node_rules(const struct transfer_node *node,
     return is_sender ? &node->config.out : &node->config.in;
 }
 
+uint64_t node_vlink_queue_ns(struct transfer_node *node, bool is_sender,
+                             uint64_t wire_bytes, uint64_t now_ns)
+{
+    const struct transfer_rules *rules = node_rules(node, is_sender);
+    struct vlink *vlink =
+        &node->vlinks[is_sender && !rules->vlink_is_shared ? 1 : 0];
+    uint64_t capacity_bps = UINT64_C(1000) * rules->vlink_kbps;
+
+    if (capacity_bps == 0)
+        return 0;
+    if (vlink->capacity_bps == 0)
+        vlink_init(vlink, capacity_bps, now_ns);
+    else if (vlink->capacity_bps != capacity_bps)
+        vlink_set(vlink, capacity_bps, now_ns);
+    if (wire_bytes > 0)
+        vlink_sent(vlink, wire_bytes, now_ns);
+    return vlink_queue_ns(vlink, now_ns);
+}
+
 struct address transfer_node_address(const struct transfer_node *node)
 {
     return node->listener != NULL ? node->listen_address : node->udp_address;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "crypto/password_known.h"
+#include "fasp/vlink.h"
 #include "io/loop.h"
 #include "net/tls_conn.h"
 #include "net/udp_port.h"
@@ -45,6 +46,7 @@ struct transfer_node {
     struct transfer_session *sessions;
     struct transfer_session *touched;
     uint32_t session_count;
+    struct vlink vlinks[2]; /* of what comes, or of both; of what goes */
     uint32_t slot_next;
     struct transfer_session *trains[NODE_TRAIN_LISTS];
     uint32_t trains_secret; /* odd: peers choose ids, and not their list */
@@ -64,6 +66,11 @@ struct transfer_node {
 /* What this node allows sessions that send files, or receive them. */
 const struct transfer_rules *node_rules(const struct transfer_node *node,
                                         bool is_sender);
+
+/* How long what is sent now would wait for the vlink that it is of, behind
+ * `wire_bytes` more that were sent or came; 0 without one. */
+uint64_t node_vlink_queue_ns(struct transfer_node *node, bool is_sender,
+                             uint64_t wire_bytes, uint64_t now_ns);
 
 /* A connection id for the session, not 0; 0 when there is none left. */
 uint32_t node_take_slot(struct transfer_node *node,

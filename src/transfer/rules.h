@@ -27,6 +27,9 @@ struct transfer_rules {
     uint32_t minimum_kbps;
     uint8_t policy; /* enum transfer_policy */
     /* A policy that takes more of a link than this one becomes this one. */
+    /* All sessions of the direction together keep to this; 0 = no vlink. */
+    uint32_t vlink_kbps;
+    bool vlink_is_shared; /* by both directions */
     uint8_t policy_max; /* enum transfer_policy; 0 = TRANSFER_FIXED = any */
 };
 

@@ -281,6 +281,9 @@ void session_datagram(struct transfer_session *session,
     }
     session->heard_ns = now_ns;
     session->datagram_ns = now_ns;
+    if (session->receiver != NULL)
+        node_vlink_queue_ns(session->node, false, size_bytes + FASP_WIRE_BYTES,
+                            now_ns);
     meet_peer(session, peer, answers, now_ns);
     node_touch(session->node, session);
 }
@@ -350,6 +353,17 @@ static bool send_train(struct transfer_session *session)
     return true;
 }
 
+/* A train counts once, when it is made. */
+static void count_on_vlink(struct transfer_session *session,
+                           uint64_t wire_bytes)
+{
+    if (session->train_sent > 0)
+        return;
+    fasp_sender_vlink_queue(session->sender,
+                            node_vlink_queue_ns(session->node, true, wire_bytes,
+                                                clock_mono_ns()));
+}
+
 /* Sends trains.  Returns when to go on. */
 static uint64_t pump_trains(struct transfer_session *session)
 {
@@ -361,6 +375,8 @@ static uint64_t pump_trains(struct transfer_session *session)
                                clock_wall_us(), session->train_data,
                                UDP_PORT_TRAIN_BYTES_MAX, &session->train))
             return fasp_sender_due(session->sender);
+        count_on_vlink(session, session->train.size_bytes +
+                                    session->train.count * FASP_WIRE_BYTES);
         if (!send_train(session))
             return UINT64_MAX;
     }
@@ -375,6 +391,9 @@ static uint64_t pump_reports(struct transfer_session *session)
 
     fasp_receiver_room(session->receiver, sink_room_bytes(session->sink),
                        sink_disk_queue_ns(session->sink), now_ns);
+    fasp_receiver_vlink_queue(
+        session->receiver,
+        node_vlink_queue_ns(session->node, false, 0, now_ns));
     if (!session->path.is_proven)
         return UINT64_MAX;
     while (fasp_receiver_report(session->receiver, now_ns, report,

@@ -190,14 +190,14 @@ def test_a_secret_that_everybody_can_read_is_told(binary, tmp_path):
 
 def test_plain_output(binary, tmp_path):
     path = conf(tmp_path / "a.conf", {"central_server/port": 0,
-                                      "trunks/trunk/on": "true",
+                                      "default/transfer/encryption/fips_mode": "true",
                                       "client/ssh_path": "x"})
     done = subprocess.run([binary, "check-config", path], capture_output=True,
                           text=True)
     assert done.returncode == 78
     lines = done.stdout.splitlines()
     assert lines[0] == f"{path}:2:17: honoured central_server/port"
-    assert lines[1].startswith(f"{path}:3:16: refused  trunks/trunk/on: ")
+    assert lines[1].startswith(f"{path}:3:32: refused  default/transfer/encryption/fips_mode: ")
     assert lines[2].startswith(f"{path}:4:9: ignored  client/ssh_path: ")
     assert lines[3] == "1 honoured, 1 ignored, 1 refused"
 

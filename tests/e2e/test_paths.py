@@ -10,9 +10,7 @@ import subprocess
 
 import pytest
 
-from ferry import (PASSWORD, Node, order, session_of, submit, tree, wait_end,
-                   wait_until)
-from proxy import FAR
+from ferry import PASSWORD, Node, order, submit, tree, wait_end, wait_until
 
 
 def random_file(path, size):

@@ -117,7 +117,7 @@ def read_header(data):
         packet.time_us, packet.seen = cursor.uint(4), cursor.uint(4)
     inner = cursor.left() - TAG
     fits = {DATA: inner >= 1, PROBE: inner >= 0, TRAIN: inner >= 1,
-            REPORT: inner >= 96, PATH_CHALLENGE: inner == 8,
+            REPORT: inner >= 100, PATH_CHALLENGE: inner == 8,
             PATH_RESPONSE: inner == 8}
     if packet.number == 0 or not fits[kind] or len(data) > 8948:
         raise Malformed("number or length")
@@ -146,7 +146,7 @@ REPORT_FIELDS = (
     ("flags", 1), ("from", 6), ("to", 6), ("delivered", 8), ("late", 8),
     ("rx_time", 8), ("judged", 6), ("lost", 6), ("runs", 6), ("owd_min", 4),
     ("owd_mean", 4), ("sent_echo", 4), ("hold", 4), ("disk_queue", 4),
-    ("free", 8), ("train_rate", 8), ("ce", 4))
+    ("free", 8), ("train_rate", 8), ("ce", 4), ("vlink_queue", 4))
 FRESH, ECHO = 1, 2
 
 
@@ -170,10 +170,10 @@ def read_groups(cursor):
 
 def write_report(fields, ranges):
     """`ranges` are (first, end), ascending, within from and to."""
-    out = bytearray([96])
+    out = bytearray([100])
     for name, size in REPORT_FIELDS:
         out += fields.get(name, 0).to_bytes(size, "big")
-    assert len(out) == 96
+    assert len(out) == 100
     at = fields["from"]
     for first, end in ranges:
         out += groups(first - at) + groups(end - first - 1)
@@ -184,10 +184,10 @@ def write_report(fields, ranges):
 def read_report(content):
     cursor = Cursor(content)
     fixed = cursor.uint(1)
-    if fixed < 96:
+    if fixed < 100:
         raise Malformed("a report is too short")
     fields = {name: cursor.uint(size) for name, size in REPORT_FIELDS}
-    cursor.raw(fixed - 96)
+    cursor.raw(fixed - 100)
     at, ranges = fields["from"], []
     while cursor.left():
         first = at + read_groups(cursor)
