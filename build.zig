@@ -125,7 +125,7 @@ fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) 
         .{ .name = "query", .script = "query.py", .helper = null, .text = "Time pages out of a million stored files; -- FILES_PER_SESSION" },
         .{ .name = "resume", .script = "resume.py", .helper = null, .text = "Time a file that goes on at 99 %; -- GIB FOLDER" },
         .{ .name = "soap", .script = "soap.py", .helper = "soap_load", .text = "Count GetSessionInfo calls a second; -- SECONDS" },
-        .{ .name = "push", .script = "push.py", .helper = "push_sink", .text = "Count and time notifications; -- restart rate latency dead memory commits" },
+        .{ .name = "push", .script = "push.py", .helper = "push_sink", .text = "Count and time notifications; -- restart rate latency dead memory burst commits" },
     }) |bench| {
         const run = b.addSystemCommand(&.{ "python3", b.fmt("tests/bench/{s}", .{bench.script}) });
         run.addArtifactArg(ferry);

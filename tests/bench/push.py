@@ -1,7 +1,8 @@
 """zig build bench:push: how notifications go out.
 
 usage: push.py FERRY PUSH_SINK [PART...]   parts: restart rate latency dead
-                                           memory commits; all unless given
+                                           memory burst commits; all unless
+                                           given
 
 Observers are one program on this machine (push_sink.c); it takes its share of
 the same processors.  Lateness counts from an event's Time, just before its
@@ -9,6 +10,7 @@ commit, to its receipt: more than from the commit.
 """
 
 import concurrent.futures
+import contextlib
 import http.client
 import os
 import resource
@@ -21,8 +23,8 @@ import uuid
 
 import nodes
 
-PARTS = ["restart", "rate", "latency", "dead", "memory", "commits"]
-PORTS = 64
+PARTS = ["restart", "rate", "latency", "dead", "memory", "burst", "commits"]
+PORTS = 64  # of live observers; the last one is a slow observer's
 SUBMIT = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">
 <e:Body><x:SubmitRequest xmlns:x="urn:Aspera:XML:JobNET:2006/01:Types">
 <Type>Aspera.IScpTransfer</Type><Definition><![CDATA[<Order><Operation>Push
@@ -33,13 +35,26 @@ SUBMIT = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">
 </Definition></x:SubmitRequest></e:Body></e:Envelope>"""
 
 
+def http_to(soap):
+    return contextlib.closing(http.client.HTTPConnection(
+        soap.removeprefix("http://")))
+
+
+def post(connection, body):
+    connection.request("POST", "/services/soap/Transfer-201210", body,
+                       {"Content-Type": "text/xml"})
+    answer = connection.getresponse()
+    text = answer.read()
+    assert answer.status == 200, text
+
+
 class Sink:
     def __init__(self, program):
-        self.process = subprocess.Popen([program, str(PORTS)], text=True,
+        self.process = subprocess.Popen([program, str(PORTS + 1)], text=True,
                                         stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
         self.ports = [int(self.process.stdout.readline().split()[1])
-                      for _ in range(PORTS)]
+                      for _ in range(PORTS + 1)]
 
     def ask(self, word):
         self.process.stdin.write(word + "\n")
@@ -84,16 +99,9 @@ class Server(nodes.Node):
 
     def submit(self, count=1, connections=1):
         def some(share):
-            connection = http.client.HTTPConnection(
-                self.soap.removeprefix("http://"))
-            for _ in range(share):
-                connection.request(
-                    "POST", "/services/soap/Transfer-201210", SUBMIT,
-                    {"Content-Type": "text/xml"})
-                answer = connection.getresponse()
-                text = answer.read()
-                assert answer.status == 200, text
-            connection.close()
+            with http_to(self.soap) as connection:
+                for _ in range(share):
+                    post(connection, SUBMIT)
 
         with concurrent.futures.ThreadPoolExecutor(connections) as pool:
             list(pool.map(some, [count // connections] * connections))
@@ -116,11 +124,11 @@ class Server(nodes.Node):
             " created_us, expires_us, cursor) VALUES (?, 'job', 31, ?, 1, ?,"
             " ?)", [(str(uuid.uuid4()), url, later, cursor) for url in urls])
 
-    def fill_events(self, database, count):
-        """Copies of a job's event that was really told."""
+    def fill_events(self, database, count, jobs=()):
+        """Copies of a job's event that was really told, of `jobs` in turn."""
         body, = database.execute(
             "SELECT body FROM events WHERE topic = 'job.stop'").fetchone()
-        job = str(uuid.uuid4())
+        jobs = jobs or [str(uuid.uuid4())]
         first, = database.execute("SELECT max(sequence) FROM events").fetchone()
         now = int(time.time() * 1e6)
         head, rest = body.split(b"<Sequence>", 1)
@@ -128,7 +136,7 @@ class Server(nodes.Node):
         database.executemany(
             "INSERT INTO events (sequence, uuid, time_us, topic, job_uuid,"
             " body) VALUES (?, ?, ?, 'job.stop', ?, ?)",
-            ((n, str(uuid.uuid4()), now, job,
+            ((n, str(uuid.uuid4()), now, jobs[n % len(jobs)],
               head + b"<Sequence>%d</Sequence>" % n + rest)
              for n in range(first + 1, first + 1 + count)))
         return first
@@ -194,20 +202,20 @@ def rate(server, sink):
 
 
 def latency(server, sink):
-    for count in (1, 100):
+    for count, jobs, pause_s in ((1, 50, 0.1), (100, 50, 0.1), (10000, 5, 4)):
         server.change(lambda database: server.subscribe(
             database, urls(sink, count)))
         server.start()
         server.submit()
-        time.sleep(0.5)
+        time.sleep(min(0.005 * count, 5))
         sink.reset()
-        for _ in range(50):
+        for _ in range(jobs):
             server.submit()
-            time.sleep(0.1)
+            time.sleep(pause_s)
         time.sleep(0.5)
         got, middle, high, most = sink.report()
         place = "tmpfs" if server.state.startswith("/dev/shm") else "disk"
-        print(f"latency, {place}, {count} subscriptions, 10 jobs a second: p50 "
+        print(f"latency, {place}, {count} subscriptions, a job in {pause_s} s: p50 "
               f"{middle / 1000:.1f} ms, p99 {high / 1000:.1f} ms, most "
               f"{most / 1000:.1f} ms ({got} notifications)", flush=True)
 
@@ -216,8 +224,8 @@ def dead(server, sink):
     pairs = []
     for _ in range(5):
         figures = []
-        for extra in ([], urls(sink, 1, "/slow") +
-                      ["http://127.0.0.1:9/dead"]):
+        for extra in ([], [f"http://127.0.0.1:{sink.ports[PORTS]}/slow",
+                           "http://127.0.0.1:9/dead"]):
             server.change(lambda database: server.subscribe(
                 database, urls(sink, 1000) + extra))
             server.start()
@@ -259,6 +267,46 @@ def memory(server, sink):
         most = max(most, server.memory())
     print(f"memory, 100,000 undelivered events, 100 subscriptions: "
           f"{most - idle:.1f} MiB beyond idle ({idle:.0f} MiB)", flush=True)
+
+
+def burst(server, sink):
+    """100,000 events behind 900,000 older ones, to 10,000 subscriptions: each
+    but twelve of a job of its own, ten of all jobs, beside a dead and a silent
+    one.  And jobs go on meanwhile."""
+    watchers, others, live = 10, 9988, 1000
+    server.submit()
+    time.sleep(0.5)
+
+    def fill(database):
+        jobs = [str(uuid.uuid4()) for _ in range(others)]
+        server.fill_events(database, 900000)
+        first = server.fill_events(database, 100000, jobs)
+        server.subscribe(database, urls(sink, watchers) + urls(
+            sink, 1, "/silent") + ["http://127.0.0.1:9/dead"], first)
+        database.executemany(
+            "INSERT INTO subscriptions (uuid, kind, subject_uuid, topics,"
+            " observer_url, created_us, expires_us, cursor) SELECT ?, 'job',"
+            " ?, 31, ?, 1, expires_us, cursor FROM subscriptions LIMIT 1",
+            [(str(uuid.uuid4()), job, url)
+             for job, url in zip(jobs, urls(sink, others))])
+
+    server.change(fill)
+    sink.reset()
+    begin = time.monotonic()
+    server.start()
+    server.submit(live, 8)
+    due = 100000 * (watchers + 1) + 3 * live * watchers
+    got = most = 0
+    while got < due and time.monotonic() < begin + 600:
+        time.sleep(0.1)
+        most = max(most, server.memory())
+        got = sink.report()[0]
+    seconds = time.monotonic() - begin
+    time.sleep(1)  # whatever comes twice
+    got = sink.report()[0]
+    print(f"burst, 100,000 events behind 900,000 and {live} jobs meanwhile, "
+          f"10,000 subscriptions: {got:,} of {due:,} notifications after "
+          f"{seconds:.0f} s, {most:.0f} MiB at most", flush=True)
 
 
 def commits(ferry, name, folder):

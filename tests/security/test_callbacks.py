@@ -7,7 +7,9 @@ tests/e2e/test_subscriptions.py and test_login.py.
 """
 
 import functools
+import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -44,12 +46,13 @@ def failure(node, subscription):
 
 @pytest.fixture
 def configured(make_node, tmp_path):
-    def make(settings="", **options):
+    def make(settings="", start=True, **options):
         conf = tmp_path / "ferry.conf"
         conf.write_text(f"<CONF><ferry>{settings}</ferry></CONF>")
         conf.chmod(0o640)
-        return make_node(options=["--config", conf, *options.pop("more", ())],
-                         **options).start()
+        node = make_node(options=["--config", conf, *options.pop("more", ())],
+                         **options)
+        return node.start() if start else node
 
     return make
 
@@ -362,3 +365,53 @@ def test_names_stay_inside_their_element(make_node, raw, name):
         texts = [e.text for e in notification.root.iter() if e.text]
         assert any(path in t for t in texts), texts
     observer.close()
+
+
+# ---- C2: names that change their mind ----
+
+@pytest.fixture
+def named(configured, binary, tmp_path):
+    """A node with a /etc/hosts of its own, and how to write it; 127.0.0.66 is
+    denied."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"]).returncode:
+        pytest.skip("needs root, for a file system view of its own")
+    hosts = tmp_path / "hosts"
+    hosts.write_text("")
+    program = tmp_path / "ferry"
+    program.write_text(f"#!/bin/sh\nexec unshare -m sh -c 'mount --bind {hosts} "
+                       f"/etc/hosts && exec {binary} \"$@\"' sh \"$@\"\n")
+    program.chmod(0o700)
+
+    def point(*addresses):
+        hosts.write_text("".join(f"{a} observer.test\n" for a in addresses))
+
+    node = configured("<callback_deny>127.0.0.66</callback_deny>", start=False)
+    node.binary = str(program)
+    return node.start(), point
+
+
+def test_an_address_is_checked_at_each_attempt_and_is_the_one_called(named):
+    node, point = named
+    closing = b"HTTP/1.1 204 No\r\nConnection: close\r\n\r\n"
+    good = Raw(say(closing))
+    victim = socket.create_server(("127.0.0.66", good.port))
+    victim.settimeout(0.1)
+    client = service(node.soap, EVENT)
+    point("127.0.0.1")
+    subscription = subscribe(node, f"http://observer.test:{good.port}/")
+    fail_a_job(node)
+    wait_until("the first", lambda: len(good.heads) == 1)
+
+    point("127.0.0.66")  # public first, then what is inside
+    fail_a_job(node)
+    assert failure(node, subscription) == "the address is not allowed"
+    for addresses in (["127.0.0.66", "127.0.0.1"], ["127.0.0.1", "127.0.0.66"],
+                      ["127.0.0.66"] * 10 + ["127.0.0.1"] * 100):
+        point(*addresses)
+        count = len(good.heads)
+        client.Redeliver(SubscriptionID=subscription, AfterSequence=0)
+        wait_until("one that is allowed", lambda: len(good.heads) >= count + 2)
+    with pytest.raises(TimeoutError):
+        victim.accept()
+    good.close()
+    victim.close()
