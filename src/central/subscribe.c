@@ -237,6 +237,15 @@ static bool check_room(struct api_call *call, struct text caller)
 {
     struct subscriptions *subs = call->central->subscriptions;
 
+    /* What is left is for the ends of what runs. */
+    if (store_is_full(subs->store)) {
+        struct soap_fault fault = {
+            .code = SOAP_FAULT_SERVER,
+            .text = text_of("there is no room left on the server's disk"),
+        };
+        api_fault(call, &fault);
+        return false;
+    }
     /* An ended one counts until its SubscriptionObserver is told, or endings
      * without end would take all memory. */
     if (subs->count + subs->notice_count >= LIMIT_SUBSCRIPTIONS) {

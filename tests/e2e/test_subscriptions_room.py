@@ -7,6 +7,8 @@ import time
 import pytest
 import zeep
 
+from test_faults import mounted
+
 from ferry import order, submit, subscribe, wait_end, wait_until
 
 CONF = """<?xml version="1.0"?>
@@ -145,3 +147,61 @@ def test_old_events_go_and_what_is_gone_shows(pair, observe, subscribed):
     answer = client.GetEvents(AfterSequence=1)
     assert answer.FirstSequence == gone + 1, "which is the mark"
     assert answer.Event[0].Sequence == gone + 1
+
+
+def fill_up(path):
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+
+
+def test_a_full_disk_refuses_what_is_new_and_drops_nothing(make_node, observe):
+    """What runs ends, its events are told, and all goes on with room."""
+    there = make_node("there")
+    there.add_user()
+    there.start()
+    here = make_node("here")
+    here.state.mkdir(mode=0o700)
+    with mounted(here.state, "size=96m,mode=700"):
+        here.start()
+        (here.docroot / "in").write_bytes(bytes(3 << 20))
+        ready = []
+        observer = observe(lambda notification: 200 if ready else 503)
+        subscription, = subscribe(here, observer, "job")
+        job_id = submit(here, order(there, rate=8000))  # 3 s
+        fill_up(here.state / "filler")
+        client = here.client("EventNET-202611")
+        wait_until("the end of what runs", lambda: client.GetEvents(
+            AfterSequence=0, Topic=["job.Stop"]).Event)
+        assert wait_end(here, job_id).Status == "completed"
+
+        with pytest.raises(zeep.exceptions.Fault) as fault:
+            submit(here, order(there, destination="/2"))
+        assert fault.value.detail[0].tag.endswith(
+            "}JobSubmissionErrorFaultType")
+        assert "no room left" in fault.value.detail[0][0].text
+        with pytest.raises(zeep.exceptions.Fault) as fault:
+            subscribe(here, observer, "job")
+        assert fault.value.code.endswith("Server")
+        assert "no room left" in fault.value.message
+
+        ready.append(True)
+        client.Redeliver(SubscriptionID=subscription, AfterSequence=0)
+        observer.wait_for("all events", lambda got: [
+            n for n in got if n.topic == "Stop"])
+        here.kill()
+        here.start()
+        events = [e for e in client.GetEvents(AfterSequence=0).Event if e.Job]
+        taken = {n.sequence: n.event_id for n in observer.received}
+        assert {e.Sequence: e.EventID for e in events} == taken
+
+        (here.state / "filler").unlink()
+        here.stop()
+        here.start()
+        assert wait_end(here, submit(here, order(there, destination="/3"))
+                        ).Status == "completed"
+        here.stop()
