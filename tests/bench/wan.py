@@ -219,11 +219,9 @@ def rival_commands(folder, source):
     size = str(os.path.getsize(source))
     for tcp in ("cubic", "bbr"):
         for flows in (1, 8):
-            share = str(int(size) // flows)
             yield (f"iperf3 {flows} x TCP {tcp}",
                    ["iperf3", "-s", "-1", "-B", b],
-                   ["iperf3", "-c", b, "-n", share if flows == 1 else size,
-                    "-P", str(flows), "-C", tcp])
+                   ["iperf3", "-c", b, "-n", size, "-P", str(flows), "-C", tcp])
     for tcp in ("cubic", "bbr"):
         yield (f"rsync TCP {tcp}",
                ["rsync", "--daemon", "--no-detach", "--port", "8730",
