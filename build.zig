@@ -225,8 +225,9 @@ fn addSimulations(b: *std.Build, exe: *std.Build.Step.Compile) void {
 }
 
 /// Zig has no AddressSanitizer runtime: the same files, by gcc.
-fn addSanitized(b: *std.Build, libs: Libs, schemas: std.Build.LazyPath) *std.Build.Step.Run {
-    const run = b.addSystemCommand(&.{ "tests/asan.sh", ".zig-cache/asan" });
+fn addSanitized(b: *std.Build, libs: Libs, schemas: std.Build.LazyPath, command: []const []const u8) *std.Build.Step.Run {
+    const run = b.addSystemCommand(command);
+    run.addArg(".zig-cache/asan");
     run.addFileArg(schemas);
     for (&[_]*std.Build.Step.Compile{ libs.expat, libs.uring, libs.llhttp, libs.sqlite, libs.wolfssl }) |lib| run.addArtifactArg(lib);
     run.addArg("--");
@@ -234,7 +235,7 @@ fn addSanitized(b: *std.Build, libs: Libs, schemas: std.Build.LazyPath) *std.Bui
 }
 
 fn addSanitizedTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) void {
-    const run = addSanitized(b, Libs.add(b, host), schemas);
+    const run = addSanitized(b, Libs.add(b, host), schemas, &.{"tests/asan.sh"});
     run.setCwd(b.path("."));
     run.has_side_effects = true;
     run.stdio = .inherit;
@@ -278,9 +279,8 @@ fn addPropertyTests(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath) 
 
 /// The binary killed 200 times under load.
 fn addKillTest(b: *std.Build, ferry: *std.Build.Step.Compile) void {
-    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_subscriptions_kill.py", "--ferry" });
+    const run = b.addSystemCommand(&.{ "env", "FERRY_KILLS=200", "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_subscriptions_kill.py", "--ferry" });
     run.addArtifactArg(ferry);
-    run.setEnvironmentVariable("FERRY_KILLS", "200");
     run.setCwd(b.path("."));
     run.has_side_effects = true;
     run.stdio = .inherit;
@@ -290,13 +290,13 @@ fn addKillTest(b: *std.Build, ferry: *std.Build.Step.Compile) void {
 /// A thousand jobs, by the binary itself and by one that looks for leaks.
 fn addSoak(b: *std.Build, host: c.Target, schemas: std.Build.LazyPath, ferry: *std.Build.Step.Compile) void {
     const step = b.step("test:soak", "Run a thousand jobs: no leak, no descriptor more, memory within its caches");
-    const run = b.addSystemCommand(&.{ "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_soak.py", "--ferry" });
+    // By env: a variable that is set here would freeze all others as they were
+    // when this file was last run.
+    const run = b.addSystemCommand(&.{ "env", "FERRY_SOAK_JOBS=1000", "python3", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "tests/e2e/test_soak.py", "--ferry" });
     run.addArtifactArg(ferry);
-    const leaks = addSanitized(b, Libs.add(b, host), schemas);
-    leaks.setEnvironmentVariable("FERRY_ASAN_UNIT", "no");
+    const leaks = addSanitized(b, Libs.add(b, host), schemas, &.{ "env", "FERRY_SOAK_JOBS=1000", "FERRY_ASAN_UNIT=no", "tests/asan.sh" });
     leaks.addArgs(&.{ "-s", "-k", "soak" });
     for (&[_]*std.Build.Step.Run{ run, leaks }) |each| {
-        each.setEnvironmentVariable("FERRY_SOAK_JOBS", "1000");
         each.setCwd(b.path("."));
         each.has_side_effects = true;
         each.stdio = .inherit;

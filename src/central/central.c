@@ -118,9 +118,18 @@ static void event_told(void *owner, const struct store_event *event)
     event_polls_told(&central->polls, event);
 }
 
+static void copy_suffix(const char *from,
+                        char to[CONTROL_SUFFIX_BYTES_MAX + 1])
+{
+    snprintf(to, CONTROL_SUFFIX_BYTES_MAX + 1, "%s", from != NULL ? from : "");
+}
+
 static int open_node(struct central *central, char *error)
 {
     const struct central_config *config = &central->config;
+
+    copy_suffix(config->resume_suffix, central->resume_suffix);
+    copy_suffix(config->partial_suffix, central->partial_suffix);
     struct transfer_node_config node = {
         .loop = central->loop,
         .identity = &central->folder.identity,
@@ -131,6 +140,8 @@ static int open_node(struct central *central, char *error)
         .datagram_timeout_ms = config->datagram_timeout_ms,
         .stall_timeout_ms = config->stall_timeout_ms,
         .lost_timeout_ms = config->lost_timeout_ms,
+        .resume_suffix = text_of(central->resume_suffix),
+        .partial_suffix = text_of(central->partial_suffix),
         .sessions_max = config->sessions_max,
         .allow_plain = config->allows_plain,
         .in = config->settings.in,

@@ -66,6 +66,9 @@ struct central_config {
     uint8_t synchronous; /* [full] enum store_sync */
     bool compacts;       /* the store gives free pages back, at the start */
     const char *known_hosts; /* [STATE/known_hosts] */
+    const char *resume_suffix;  /* [.ferry-resume] of side files */
+    const char *partial_suffix; /* of partial files, unless an order says it;
+                                 * [hidden names] */
     const char *keys_dir;    /* [STATE/keys] */
     struct central_settings settings;
 };

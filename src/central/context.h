@@ -19,6 +19,7 @@
 #include "central/sessions.h"
 #include "central/state_folder.h"
 #include "central/login.h"
+#include "fasp/control.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
@@ -43,6 +44,8 @@ struct central {
     char state_dir[PATH_MAX];
     char store_path[PATH_MAX];
     char known_hosts[PATH_MAX];
+    char resume_suffix[CONTROL_SUFFIX_BYTES_MAX + 1];
+    char partial_suffix[CONTROL_SUFFIX_BYTES_MAX + 1];
     char keys_dir[PATH_MAX];
     bool soap_is_loopback;
     bool soap_needs_login;

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "cli/command.h"
+#include "fasp/control.h"
 #include "fasp/rate.h"
 #include "soap/leaves.h"
 #include "transfer/node.h"
@@ -109,6 +110,12 @@ static bool store_text(struct reading *reading, const struct setting_row *row,
         snprintf(why, WHY_BYTES, "expected an IP address");
         return false;
     }
+    if (row->kind == SETTING_SUFFIX &&
+        (value.size_bytes > CONTROL_SUFFIX_BYTES_MAX ||
+         memchr(value.data, '/', value.size_bytes) != NULL)) {
+        snprintf(why, WHY_BYTES, "expected an end of names, without a slash");
+        return false;
+    }
     if (row->kind == SETTING_PATH && value.data[0] != '/') {
         snprintf(why, WHY_BYTES, "expected a path that begins with /");
         return false;
@@ -201,7 +208,7 @@ static bool store(struct reading *reading, const struct setting_row *row,
                                          : &reading->config->everyone);
     void *place = base + row->offset;
     if (row->kind == SETTING_TEXT || row->kind == SETTING_HOST ||
-        row->kind == SETTING_PATH)
+        row->kind == SETTING_PATH || row->kind == SETTING_SUFFIX)
         return store_text(reading, row, value, place, why);
     if (row->kind == SETTING_LIST)
         return store_network(reading, value, place, why);

@@ -95,6 +95,8 @@ struct config {
     const char *store_path;
     const char *pid_file;
     const char *known_hosts;
+    const char *resume_suffix;
+    const char *partial_suffix;
     const char *keys_dir;
     const char *user_keys;
     const char *soap_cert;

@@ -223,6 +223,8 @@ bool config_fill(struct config *config, struct central_config *central,
     central->soap_certificate = config->soap_cert;
     central->soap_key = config->soap_key;
     central->known_hosts = config->known_hosts;
+    central->resume_suffix = config->resume_suffix;
+    central->partial_suffix = config->partial_suffix;
     central->keys_dir = config->keys_dir;
 
     set_ms(config->connection_timeout_s, &central->control_timeout_ms);

@@ -158,6 +158,9 @@ static void print_setting(const struct setting_row *row)
     case SETTING_HOST:
         puts("An IP address.");
         break;
+    case SETTING_SUFFIX:
+        puts("An end of names, without a slash.");
+        break;
     case SETTING_PATH:
         puts("A path that begins with /.");
         break;

@@ -39,6 +39,7 @@ static const struct setting_word words_yes_no[] = {
      .offset = OFFSET_##scope_(member),        \
      __VA_ARGS__},
 #define TEXT(path, scope, member) ROW(path, TEXT, scope, member, .min = 0)
+#define SUFFIX(path, scope, member) ROW(path, SUFFIX, scope, member, .min = 0)
 #define HOST(path, scope, member) ROW(path, HOST, scope, member, .min = 0)
 #define PATH(path, scope, member) ROW(path, PATH, scope, member, .min = 0)
 #define PORT(path, scope, member) ROW(path, NUMBER, scope, member, .max = 65535)

@@ -14,6 +14,7 @@
 
 enum setting_kind {
     SETTING_TEXT,
+    SETTING_SUFFIX,
     SETTING_HOST,
     SETTING_PATH,
     SETTING_NUMBER, /* PORT and NUMBER */

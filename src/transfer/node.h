@@ -272,6 +272,8 @@ struct transfer_node_config {
     void *owner;
     /* Suffix of the side files of partial files; absent = .ferry-resume. */
     struct text resume_suffix;
+    /* Of partial files here, where the order has none; absent = hidden names. */
+    struct text partial_suffix;
     /* Cipher None is honoured where both nodes allow it; else such sessions
      * are encrypted with AES-128 all the same. */
     bool allow_plain;

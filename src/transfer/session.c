@@ -501,7 +501,9 @@ bool session_make_files(struct transfer_session *session)
         .links = session_control_links(params->links),
         .checksum = session_control_checksum(params->checksum),
         .file_flags = session_file_flags(params),
-        .partial_suffix = params->partial_suffix,
+        .partial_suffix = params->partial_suffix.size_bytes > 0
+                              ? params->partial_suffix
+                              : session->node->config.partial_suffix,
         .save_suffix = params->save_suffix,
         .resume_suffix = session->node->config.resume_suffix,
     };

@@ -739,6 +739,57 @@ def test_known_hosts_and_keys(configured, make_node, tmp_path):
     assert there.fingerprint in (tmp_path / "hosts").read_text()
 
 
+# ---- names of what is not whole ----
+
+def test_suffixes_of_partial_and_side_files(configured, pair):
+    here, _ = pair
+    there = configured("third", {
+        "default/file_system/resume_suffix": ".side",
+        "default/file_system/partial_file_suffix": ".part"}, start=False)
+    there.add_user()
+    there.start()
+    (here.docroot / "in").write_bytes(os.urandom(8 << 20))
+    for said, part in (("", "out.part"),
+                       ("<PartialFileSuffix>.mine</PartialFileSuffix>",
+                        "out.mine")):
+        job_id = submit(here, order(there, rate=16000, extra=NO_RETRY,
+                                    file_parameters=said))
+        wait_until("both", lambda: {part, part + ".side"} <= set(
+            os.listdir(there.docroot)))
+        here.client().CancelJob(JobID=job_id)
+        wait_end(here, job_id)
+    # Names that end so are nobody's but the node's.
+    (here.docroot / "x.side").write_bytes(b"forged")
+    end = wait_end(here, submit(here, order(
+        there, sources=["/x.side"], destination="/", extra=NO_RETRY)))
+    assert (end.Status, end.ErrorCode) == ("error", 56), end
+
+
+@pytest.mark.parametrize("name", ("resume_suffix", "partial_file_suffix"))
+@pytest.mark.parametrize("value", ("/../x", "x" * 65))
+def test_a_suffix_is_an_end_of_names(binary, tmp_path, name, value):
+    path = conf(tmp_path / "x.conf", {f"default/file_system/{name}": value})
+    code, rows = check(binary, path)
+    assert code == 78
+    assert [v for v, _ in rows.values()] == ["refused"]
+
+
+def test_free_pages_go_back_at_the_start(configured):
+    node = configured("a", {"central_server/compact_on_startup": "false"})
+    database = node.state / "ferry.db"
+    node.stop()
+    with sqlite3.connect(database) as opened:
+        opened.execute("CREATE TABLE junk (x BLOB)")
+        opened.execute("INSERT INTO junk VALUES (zeroblob(8000000))")
+        opened.execute("DROP TABLE junk")
+    opened.close()
+    node.start().stop()
+    assert database.stat().st_size > 8000000
+    conf(node.conf, {"central_server/compact_on_startup": "true"})
+    node.start().stop()
+    assert database.stat().st_size < 1000000
+
+
 # ---- SIGHUP ----
 
 def test_what_can_change_does_and_the_rest_is_told(configured, tmp_path):
