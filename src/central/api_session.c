@@ -153,7 +153,7 @@ static void last_file_found(void *user, struct store_rows *rows)
 static void ask_for_last_file(struct history *history)
 {
     struct store *store = history->call->central->store;
-    char id[UUID_TEXT_BYTES + 1];
+    char id[UUID_TEXT_BYTES + 1] = {0}; /* gcc 12 fears otherwise */
     uuid_format(history->row->uuid, id);
     struct text text = text_from(id, UUID_TEXT_BYTES);
     /* The counters may be a second older than the files: orphaned. */
