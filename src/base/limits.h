@@ -166,6 +166,9 @@
 #define LIMIT_CALLS_KEPT 64u
 /* File rows that one commit gathers, so that others never wait for long. */
 #define LIMIT_FILE_ROWS_GATHERED 500u
+/* Small files that have begun, of all sessions, whose rows wait for their end:
+ * 100 ms of the fastest session; some 8 MiB with their paths. */
+#define LIMIT_FILES_STARTING 16384u
 /* Writes of one transaction of the store. */
 #define LIMIT_WRITES_TOGETHER 4096u
 

@@ -1,5 +1,6 @@
 #include "central/files.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -7,6 +8,15 @@
 #include "central/changes.h"
 #include "central/settings.h"
 #include "crypto/hash.h"
+
+/* A file that has begun, and was not told to the store yet. */
+struct files_start {
+    struct files_start *next;
+    struct files_start *previous;
+    uint64_t due_ns;
+    struct store_file row; /* its path is ours */
+    char path[];
+};
 
 void files_init(struct files *files, struct changes *changes, struct loop *loop,
                 const struct central_settings *settings)
@@ -70,9 +80,115 @@ static enum store_file_state state_of(enum transfer_file_state state)
     NEVER("a file has no state");
 }
 
+/* ---- rows on their way to the store ---- */
+
+static void commit(struct files *files)
+{
+    struct change *change = files->gathering;
+
+    if (change == NULL)
+        return;
+    files->gathering = NULL;
+    loop_timer_stop(files->loop, &files->timer);
+    change_commit(change, CHANGE_MUST, NULL, NULL);
+}
+
 static void timer_fired(struct loop_timer *timer)
 {
-    files_flush(OWNER_OF(timer, struct files, timer));
+    commit(OWNER_OF(timer, struct files, timer));
+}
+
+static void put(struct files *files, const struct store_file *row)
+{
+    if (files->gathering == NULL) {
+        files->gathering = change_begin(files->changes);
+        loop_timer_start(files->loop, &files->timer,
+                         loop_now_ns(files->loop) + FILES_GATHER_NS,
+                         timer_fired);
+    }
+    change_put_file(files->gathering, row);
+    if (change_row_count(files->gathering) >= LIMIT_FILE_ROWS_GATHERED)
+        commit(files);
+}
+
+/* ---- starts that wait for their end ---- */
+
+static void remove_start(struct files *files, struct files_start *start)
+{
+    map_remove(&files->starts, start->row.uuid);
+    if (start->previous != NULL)
+        start->previous->next = start->next;
+    else
+        files->starts_first = start->next;
+    if (start->next != NULL)
+        start->next->previous = start->previous;
+    else
+        files->starts_last = start->previous;
+    free(start);
+}
+
+/* What came of the file since is newer. */
+static void forget_start(struct files *files, struct uuid uuid)
+{
+    struct files_start *start =
+        files->starts.count > 0 ? map_get(&files->starts, uuid) : NULL;
+
+    if (start != NULL)
+        remove_start(files, start);
+}
+
+/* Writes those that are due until `until_ns`. */
+static void write_starts(struct files *files, uint64_t until_ns)
+{
+    struct files_start *start;
+
+    while ((start = files->starts_first) != NULL && start->due_ns <= until_ns) {
+        put(files, &start->row);
+        remove_start(files, start);
+    }
+}
+
+static void start_timer_fired(struct loop_timer *timer)
+{
+    struct files *files = OWNER_OF(timer, struct files, start_timer);
+
+    write_starts(files, loop_now_ns(files->loop));
+    if (files->starts_first != NULL)
+        loop_timer_start(files->loop, timer, files->starts_first->due_ns,
+                         start_timer_fired);
+}
+
+/* Returns false when the row has to be written now. */
+static bool keep_start(struct files *files, const struct store_file *row)
+{
+    if (row->state != STORE_FILE_RUNNING ||
+        row->size_bytes >= FILES_SMALL_BYTES ||
+        !text_is_absent(row->error_text) || !text_is_absent(row->checksum) ||
+        !text_is_absent(row->checksum_type))
+        return false;
+    struct files_start *start = malloc(sizeof *start + row->path.size_bytes);
+    if (start == NULL)
+        return false;
+
+    if (files->starts.count >= LIMIT_FILES_STARTING)
+        write_starts(files, files->starts_first->due_ns);
+    *start = (struct files_start){
+        .previous = files->starts_last,
+        .due_ns = loop_now_ns(files->loop) + FILES_START_NS,
+        .row = *row,
+    };
+    memcpy(start->path, row->path.data, row->path.size_bytes);
+    start->row.path = text_from(start->path, row->path.size_bytes);
+    if (files->starts_last != NULL)
+        files->starts_last->next = start;
+    else
+        files->starts_first = start;
+    files->starts_last = start;
+    map_put(&files->starts, row->uuid, start);
+    if (!loop_timer_running(&files->start_timer))
+        loop_timer_start(files->loop, &files->start_timer, start->due_ns,
+                         start_timer_fired);
+    return true;
 }
 
 void files_report(struct files *files, struct uuid session_uuid,
@@ -103,24 +219,20 @@ void files_report(struct files *files, struct uuid session_uuid,
                                                        : TEXT_ABSENT,
     };
 
-    if (files->gathering == NULL) {
-        files->gathering = change_begin(files->changes);
-        loop_timer_start(files->loop, &files->timer,
-                         loop_now_ns(files->loop) + FILES_GATHER_NS,
-                         timer_fired);
-    }
-    change_put_file(files->gathering, &row);
-    if (change_row_count(files->gathering) >= LIMIT_FILE_ROWS_GATHERED)
-        files_flush(files);
+    forget_start(files, row.uuid);
+    if (!keep_start(files, &row))
+        put(files, &row);
 }
 
 void files_flush(struct files *files)
 {
-    struct change *change = files->gathering;
+    write_starts(files, UINT64_MAX);
+    loop_timer_stop(files->loop, &files->start_timer);
+    commit(files);
+}
 
-    if (change == NULL)
-        return;
-    files->gathering = NULL;
-    loop_timer_stop(files->loop, &files->timer);
-    change_commit(change, CHANGE_MUST, NULL, NULL);
+void files_close(struct files *files)
+{
+    CHECK(files->starts_first == NULL);
+    map_free(&files->starts);
 }

@@ -43,6 +43,7 @@ static void store_closed(void *owner)
 
     service_free(&central->service);
     event_polls_close(&central->polls);
+    files_close(&central->files);
     jobs_free(&central->jobs);
     sessions_free(&central->sessions);
     state_folder_close(&central->folder);
