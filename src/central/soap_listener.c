@@ -66,6 +66,12 @@ int soap_listener_open(struct central *central, char *error)
     int ret = 0;
 
     address_format(listen, text);
+    if (config->soap_key != NULL && config->soap_certificate == NULL) {
+        snprintf(error, CENTRAL_ERROR_BYTES,
+                 "the key %s has no certificate: give --soap-cert, too",
+                 config->soap_key);
+        return CENTRAL_BAD_CONFIG;
+    }
     central->soap_needs_login =
         !central->soap_is_loopback && !config->insecure_soap;
     if (is_open)

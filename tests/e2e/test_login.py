@@ -292,6 +292,48 @@ def test_without_tls_only_when_asked_for_each_start_warns(binary, tmp_path):
         node.stop()
 
 
+@pytest.mark.parametrize("address, is_open", [
+    ("127.0.0.1", False), ("127.9.9.9", False), ("[::1]", False),
+    ("[::ffff:127.0.0.1]", False),
+    ("0.0.0.0", True), ("[::]", True),
+])
+def test_only_loopback_goes_without_tls_and_a_name(binary, tmp_path, address,
+                                                   is_open):
+    """Contract, section 7: everybody of this machine, nobody else."""
+    node = open_node(binary, tmp_path, soap=address + ":0")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(address,
+                                                      address.strip("[]"))
+    try:
+        assert node.scheme == ("https" if is_open else "http")
+        plain = http.client.HTTPConnection(host, node.soap_port, timeout=20)
+        if not is_open:
+            assert call(plain, QUERY, {})[0] == 200
+            return
+        with pytest.raises((http.client.HTTPException, OSError)):
+            call(plain, QUERY, basic("lab", PASSWORD))
+        for headers, expected in (({}, 401), (basic("lab", PASSWORD), 200)):
+            secure = http.client.HTTPSConnection(
+                host, node.soap_port, timeout=20, context=any_context())
+            assert call(secure, QUERY, headers)[0] == expected
+            secure.close()
+    finally:
+        node.stop()
+
+
+@pytest.mark.parametrize("options", [
+    ["--soap-cert", "/no/such/file"], ["--soap-cert", "/dev/null"],
+    ["--soap-key", "/no/such/key"]])
+def test_beyond_loopback_what_tls_lacks_is_no_start(binary, tmp_path, options):
+    """Never in the clear instead."""
+    node = Node(binary, tmp_path, "open", soap="0.0.0.0:0", options=options)
+    node.add_user()
+    done = node.ferry("serve", "--state", node.state, "--docroot",
+                      node.docroot, "--soap", "0.0.0.0:0", "--transfer",
+                      "127.0.0.1:0", *options, check=False)
+    assert done.returncode == 78 and "ready" not in done.stdout
+    assert options[1] in done.stderr, done.stderr
+
+
 def test_on_loopback_a_login_is_ignored(binary, tmp_path):
     node = open_node(binary, tmp_path, soap="127.0.0.1:0")
     try:
