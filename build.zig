@@ -123,6 +123,7 @@ fn addBenchmarks(b: *std.Build, host: c.Target, ferry: *std.Build.Step.Compile) 
         .{ .name = "local", .script = "local.py", .helper = null, .text = "Time a file over loopback; -- MIB RUNS" },
         .{ .name = "wan", .script = "wan.py", .helper = "wan", .text = "Time a file over emulated wide-area paths (root); -- --grid --rivals CELL..." },
         .{ .name = "files", .script = "files.py", .helper = "wan", .text = "Time 100,000 small files over an emulated path (root); -- COUNT BYTES RTT LOSS MBPS" },
+        .{ .name = "sessions", .script = "sessions.py", .helper = null, .text = "Memory and CPU of many sessions on one loop; -- SESSIONS" },
         .{ .name = "query", .script = "query.py", .helper = null, .text = "Time pages out of a million stored files; -- FILES_PER_SESSION" },
         .{ .name = "resume", .script = "resume.py", .helper = null, .text = "Time a file that goes on at 99 %; -- GIB FOLDER" },
         .{ .name = "soap", .script = "soap.py", .helper = "soap_load", .text = "Count GetSessionInfo calls a second; -- SECONDS" },

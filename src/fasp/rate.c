@@ -69,6 +69,8 @@ static double floor_rate(const struct rate *rate)
 void rate_publish(struct rate *rate)
 {
     double speed = rate_ceiling(rate);
+    /* Whatever a peer reports, numbers stay numbers. */
+    rate->budget = rate_smaller(rate->budget, RATE_BYTES_MAX);
     double budget = rate->budget * rate->depth;
     double span_s = rate_loop_s(rate) + rate->queue_s;
 

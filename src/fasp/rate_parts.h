@@ -6,6 +6,9 @@
 
 #include "fasp/rate.h"
 
+/* More is under way, or arrives in a second, on no path: 100 Gbit/s and 60 s. */
+#define RATE_BYTES_MAX 1e12
+
 /* Delays below are noise of timers, not a queue. */
 #define RATE_QUEUE_S_MIN 0.0001
 

@@ -137,6 +137,7 @@ static void end_round(struct rate *rate, const struct rate_report *report)
                  (double)(report->runs - round->runs)},
     };
 
+    result.delivered = rate_smaller(result.delivered, RATE_BYTES_MAX);
     /* What arrived in this round left a round trip before. */
     rate->limited = rate->limited_s >= (double)round->begin_ns * 1e-9 -
                                            rate_loop_s(rate) - rate->queue_s;

@@ -115,7 +115,9 @@ void rate_start_round(struct rate *rate, const struct rate_result *result)
 {
     double excess =
         rate_share(&rate->now_window) - rate_margin(&rate->now_window);
-    bool flat = result->delivered < 1.2 * rate->start_delivered;
+    /* Twice nothing is no growth: one datagram lasts longer than a round. */
+    bool flat = result->delivered == 0 ||
+                result->delivered < 1.2 * rate->start_delivered;
 
     if (!rate->limited) {
         rate->flat_rounds = flat ? rate->flat_rounds + 1 : 0;

@@ -37,6 +37,8 @@ _Static_assert(PIECES_PARTS_MAX * PIECES_PART_BYTES >= FASP_DATAGRAM_BYTES_MAX,
 
 /* Data is worth the few datagrams of a search from here on. */
 #define SEARCH_BYTES 262144u
+/* A budget frees itself within a round trip, or not at all. */
+#define WAIT_S_MAX 60.0
 
 /* One datagram's worth that could go out. */
 struct load {
@@ -431,7 +433,8 @@ static uint32_t allowance(const struct fasp_sender *sender, uint64_t now_ns,
     if (inflight > 0 && rate->arriving > 0) {
         double wait_s =
             (double)(inflight + burst - rate->budget_bytes) / rate->arriving;
-        *until_ns = now_ns + (uint64_t)(wait_s * 1e9) + 1000;
+        if (wait_s < WAIT_S_MAX)
+            *until_ns = now_ns + (uint64_t)(wait_s * 1e9) + 1000;
         if (*until_ns > sender->report_ns + sender_trust_ns(sender))
             *until_ns = UINT64_MAX; /* only a report helps */
     }

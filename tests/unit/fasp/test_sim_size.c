@@ -67,3 +67,19 @@ Test(sim_size, the_largest_datagrams_that_come_through_are_found, .timeout = 300
         sim_free(sim);
     }
 }
+
+/* A datagram of 9 KB lasts 72 ms there, and a round 9: most see none. */
+Test(sim_size, a_slow_session_with_large_datagrams_goes_on, .timeout = 300)
+{
+    struct sim *sim =
+        sim_new(1, (struct sim_path){.there_ns = SIM_US, .back_ns = SIM_US});
+    struct sim_flow *flow = sim_add(
+        sim, (struct sim_flow_options){
+                 .rates = {.policy = FASP_POLICY_FAIR, .target_bps = 1 * MBIT},
+                 .data_bytes = 8 * MIB,
+                 .datagram_bytes = 8948});
+
+    cr_expect(sim_run_to_end(sim, 120 * SIM_S));
+    cr_expect_lt(sim_sent(flow).budget_bytes, 100 * MIB);
+    sim_free(sim);
+}
