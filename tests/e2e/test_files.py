@@ -1,10 +1,14 @@
 """The Order's file parameters: what was set, and what is on disk on both sides;
 and what hostile names, links and files come to (security.md's part D)."""
 
+import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import stat
+import subprocess
+import threading
 import time
 
 import pytest
@@ -554,8 +558,8 @@ def test_names_that_nodes_keep_for_themselves_do_not_travel(pair):
     assert names_in(there.docroot / "out/in") == ["a"]
 
 
-def test_a_sparse_file_of_exabytes_fails_and_a_growing_one_is_noticed(pair):
-    """D3, D11."""
+def test_a_sparse_file_of_exabytes_fails(pair):
+    """D3, D11.  test_faults.py has sources that grow."""
     here, there = pair
     fill(here.docroot, {"in/a": b"x"})
     sizes = (1 << 60, 1 << 43)
@@ -599,3 +603,100 @@ def test_two_jobs_with_one_target_do_not_mix(pair):
     content = (there.docroot / "out").read_bytes()
     assert content in (b"a" * size, b"b" * size)
     assert names_in(there.docroot) == ["out"], "no partial file is left"
+
+
+@BOTH
+def test_names_that_are_swapped_for_links_lead_nowhere(pair, operation):
+    """D2: somebody who may write below both docroots swaps folders for links
+    to what is outside, as fast as the machine can, while sessions run."""
+    here, there = pair
+    sender, receiver = folders(pair, operation)
+    outside = here.docroot.parent / "outside"
+    outside.mkdir()
+    fill(outside, {f"{i}": b"secret" for i in range(40)})
+    before = tree(outside)
+    fill(sender, {f"in/sub/{i}": b"public" for i in range(40)})
+    (receiver / "out/in/sub").mkdir(parents=True)
+    swaps = [0]
+    stop = threading.Event()
+
+    def mend(folder):
+        """A session made a folder of the name while it was away."""
+        if (folder / "kept").exists():
+            if (folder / "sub").is_symlink():
+                os.unlink(folder / "sub")
+            shutil.rmtree(folder / "sub", ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.rename(folder / "kept", folder / "sub")
+
+    def swap():
+        while not stop.is_set():
+            for folder in (sender / "in", receiver / "out" / "in"):
+                try:
+                    os.rename(folder / "sub", folder / "kept")
+                    os.symlink(outside, folder / "sub")
+                    os.unlink(folder / "sub")
+                    os.rename(folder / "kept", folder / "sub")
+                    swaps[0] += 1
+                except OSError:
+                    mend(folder)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        for _ in range(12):
+            end = send(here, there, "<Overwrite>Always</Overwrite>", operation)
+            assert end.Status in ("completed", "error"), end
+    finally:
+        stop.set()
+        thread.join()
+    assert swaps[0] > 1000
+    assert tree(outside) == before, "nothing was written there"
+    arrived = [c for c in tree(receiver).values() if c is not None]
+    assert b"secret" not in arrived, "nothing was read there"
+
+
+def test_a_tree_deeper_than_paths_can_name(pair):
+    """D4: what has a name arrives, what has none fails by itself."""
+    here, there = pair
+    (here.docroot / "in").mkdir()
+    (here.docroot / "in" / "top").write_bytes(b"x")
+    fd = os.open(here.docroot / "in", os.O_RDONLY)
+    try:
+        for _ in range(4096):
+            os.mkdir("d", dir_fd=fd)
+            below = os.open("d", os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+    finally:
+        os.close(fd)
+    end = send(here, there)
+    assert (end.Status, end.ErrorCode) == ("error", 27), end
+    assert (there.docroot / "out/in/top").read_bytes() == b"x"
+    failed, = [f for f in here.client().GetFileTransferInfo(FileTransferFilter={
+        "SessionUUID": [end.UUID]}).FileTransferInfo if f.Status == "error"]
+    assert failed.ErrorCode == 55
+    assert send(here, there, sources=["/in/top"]).Status == "completed"
+    # Python cannot remove what it cannot name.
+    for node in pair:
+        subprocess.run(["rm", "-rf", node.docroot / "in", node.docroot / "out"],
+                       check=True)
+
+
+@BOTH
+def test_what_is_removed_while_it_is_written_is_not_complete(pair, operation):
+    """D7: the partial file goes in mid-transfer."""
+    here, there = pair
+    sender, receiver = folders(pair, operation)
+    fill(sender, {"in": os.urandom(8 << 20)})
+    job_id = submit(here, order(there, operation, rate=32000, extra=NO_RETRY))
+    partial = wait_until("the partial file", lambda: [
+        n for n in os.listdir(receiver) if n.endswith(".partial")])[0]
+    os.unlink(receiver / partial)
+    end = wait_end(here, job_id)
+    assert (end.Status, end.FilesComplete) == ("error", 0), end
+    assert end.ErrorCode == 4, end
+    assert "out" not in os.listdir(receiver)
+    assert send(here, there, operation=operation,
+                destination="/out").Status == "completed"
+    assert tree(receiver)[b"out"] == tree(sender)[b"in"]
