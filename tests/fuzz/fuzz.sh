@@ -35,6 +35,7 @@ datetime_address 100000
 ssh_key 12000
 tls 1500
 known_hosts 1500
+config 20000
 "
 
 # As build_c.zig.
@@ -53,7 +54,8 @@ files="third_party/src/expat-2.7.1/xmlparse.c third_party/src/expat-2.7.1/xmlrol
  third_party/src/expat-2.7.1/xmltok.c third_party/src/llhttp-9.4.3/src/api.c
  third_party/src/llhttp-9.4.3/src/http.c third_party/src/llhttp-9.4.3/src/llhttp.c
  $(ls src/base/*.c src/crypto/*.c src/http/*.c src/soap/*.c src/fasp/*.c)
- src/transfer/known_hosts.c tests/fuzz/fuzz.c"
+ src/transfer/known_hosts.c src/cli/config.c src/cli/config_fill.c src/cli/settings.c
+ src/cli/secret.c src/central/callback_policy.c tests/fuzz/fuzz.c"
 stamp=$({ cat "$0"; find src tests/fuzz -name '*.h' -o -name '*.def' | LC_ALL=C sort | xargs cat; } | sha256sum)
 [ "$(cat "$out/headers" 2>/dev/null)" = "$stamp" ] || rm -f "$out"/*.o
 echo "$stamp" >"$out/headers"
