@@ -145,6 +145,14 @@ static int on_header_value_complete(llhttp_t *machine)
     return 0;
 }
 
+/* RFC 9112, section 6.3: whatever these responses say. */
+static bool has_body(const llhttp_t *machine)
+{
+    return machine->type == HTTP_REQUEST ||
+           (machine->status_code >= 200 && machine->status_code != 204 &&
+            machine->status_code != 304);
+}
+
 static int on_headers_complete(llhttp_t *machine)
 {
     struct http_parser *parser = parser_of(machine);
@@ -162,7 +170,7 @@ static int on_headers_complete(llhttp_t *machine)
 
     parser->head.keep_alive = llhttp_should_keep_alive(machine) != 0;
     parser->head_done = true;
-    parser->in_chunk_size = parser->head.is_chunked;
+    parser->in_chunk_size = parser->head.is_chunked && has_body(machine);
     parser->event = HTTP_EVENT_HEAD;
     return HPE_PAUSED;
 }

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "feed.h"
@@ -30,6 +31,24 @@ Test(responses, continue_comes_before_the_answer)
     run("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
         "Content-Length: 0\r\n\r\n",
         false, "100 |.200 |.");
+}
+
+/* What follows is no chunk, however it looks. */
+Test(responses, some_have_no_body_whatever_they_say)
+{
+    static const char *const statuses[] = {"100 Continue", "204 No Content",
+                                           "304 Not Modified"};
+    char data[256];
+    char want[16];
+
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        snprintf(data, sizeof data,
+                 "HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 "cccccccccccccccccccc",
+                 statuses[i]);
+        snprintf(want, sizeof want, "%.3s |.!400", statuses[i]);
+        run(data, false, want);
+    }
 }
 
 Test(responses, an_early_end_is_noticed)
