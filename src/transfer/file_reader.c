@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "transfer/sparse.h"
+
 /* Below this the kernel's own read-ahead has all of a file at the first read.
  */
 #define SEQUENTIAL_BYTES (256u << 10)
@@ -86,31 +88,13 @@ int file_reader_open_file(struct file_reader *reader, const char *path,
     if (reader->fd < 0)
         return reader->fd;
     reader->file_id = file_id;
+    reader->has_holes = sparse_is(&info);
     if (reader->no_access_time) /* refused for other people's files */
         (void)fcntl(reader->fd, F_SETFL, O_RDONLY | O_NONBLOCK | O_NOATIME);
     if (!is_same(file, &info))
         return -EIO;
     if (file->size_bytes > SEQUENTIAL_BYTES)
         posix_fadvise(reader->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    return 0;
-}
-
-/* Reads `size_bytes` at `offset`; -EIO where the file ends early. */
-static int read_all(int fd, uint8_t *out, uint32_t size_bytes, uint64_t offset)
-{
-    uint32_t have_bytes = 0;
-
-    while (have_bytes < size_bytes) {
-        ssize_t got = pread(fd, out + have_bytes, size_bytes - have_bytes,
-                            (off_t)(offset + have_bytes));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0)
-            return -EIO;
-        have_bytes += (uint32_t)got;
-    }
     return 0;
 }
 
@@ -132,7 +116,8 @@ static void read_file(struct file_reader *reader,
     ret =
         file_reader_open_file(reader, scan_batch_path(batch, file->path_at), file, file_id);
     if (ret == 0)
-        ret = read_all(reader->fd, out, size_bytes, offset);
+        ret = sparse_read(reader->fd, reader->has_holes, out, size_bytes,
+                          offset);
     if (ret == 0 && offset + size_bytes == file->size_bytes) {
         /* A file that was written to while it was read would be a mixture. */
         if (fstat(reader->fd, &info) != 0 || !is_same(file, &info))

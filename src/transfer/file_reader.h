@@ -38,6 +38,7 @@ struct file_reader {
     struct docroot docroot;
     int fd;             /* -1 = none */
     uint64_t file_id;   /* of fd */
+    bool has_holes;
     bool no_access_time; /* reading is not to show in the file, where the
                           * node may ask for that */
     uint64_t failed_id; /* the newest file that failed, + 1; 0 = none */

@@ -11,6 +11,7 @@
 #include "transfer/file_writer_internal.h"
 #include "transfer/hidden.h"
 #include "transfer/resume.h"
+#include "transfer/sparse.h"
 
 /* From here on syncfs() costs less than one fsync() for each file and folder;
  * what others have to write is the price. */
@@ -182,17 +183,10 @@ int file_writer_open_file(struct file_writer *writer,
 static int write_all(int fd, const uint8_t *data, uint32_t size_bytes,
                      uint64_t offset)
 {
-    uint32_t done_bytes = 0;
+    int ret = sparse_write(fd, data, size_bytes, offset);
 
-    while (done_bytes < size_bytes) {
-        ssize_t done = pwrite(fd, data + done_bytes, size_bytes - done_bytes,
-                              (off_t)(offset + done_bytes));
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return done < 0 ? -errno : -EIO;
-        done_bytes += (uint32_t)done;
-    }
+    if (ret != 0)
+        return ret;
     if (size_bytes >= WRITE_BEHIND_BYTES)
         (void)sync_file_range(fd, (off_t)offset, size_bytes,
                               SYNC_FILE_RANGE_WRITE); /* a hint */

@@ -143,6 +143,21 @@ Test(session, a_large_file_arrives_whole_both_ways)
     expect_counts(1, size_bytes);
 }
 
+Test(session, holes_stay_holes_both_ways)
+{
+    pair_fill("here/sparse", 100000, 1);
+    shell("truncate -s 40M here/sparse && echo middle >> here/sparse && "
+          "truncate -s 60000000 here/sparse");
+    cr_assert_eq(pair_transfer(TRANSFER_PUSH, "sparse", "/"), 0, "%s",
+                 pair.client_end.error_text);
+    pair_same("here/sparse", "there/sparse");
+    cr_assert_eq(pair_transfer(TRANSFER_PULL, "sparse", "back"), 0, "%s",
+                 pair.client_end.error_text);
+    pair_same("here/sparse", "here/back");
+    shell("test $(stat -c %b there/sparse) -lt 1000 && "
+          "test $(stat -c %b here/back) -lt 1000");
+}
+
 Test(session, ten_thousand_small_files_arrive_both_ways)
 {
     shell("mkdir here/many && cd here/many && for i in 0 1 2 3 4 5 6 7 8 9; do "
