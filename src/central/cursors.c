@@ -1,9 +1,7 @@
 /* How far each subscription is, on its way to the disk. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "central/subscriptions_private.h"
 
@@ -42,10 +40,10 @@ void subscriptions_dropped(struct subscriptions *subs, uint64_t sequence)
     for (struct subscription *each = subs->first; each; each = each->next) {
         if (each->state == SUBSCRIPTION_IDLE || each->cursor >= sequence)
             continue;
-        snprintf(each->last_error, sizeof each->last_error,
-                 "events %" PRIu64 " to %" PRIu64 " were dropped",
-                 each->cursor + 1, sequence);
-        each->last_error_us = clock_wall_us();
+        if (each->dropped_last == 0)
+            each->dropped_first = each->cursor + 1;
+        each->dropped_last = sequence;
+        delivery_note_error(each, NULL);
     }
 }
 

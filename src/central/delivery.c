@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/state.h"
@@ -103,9 +102,7 @@ static void back_off(struct subscription *subscription, const char *reason,
     uuid_format(subscription->id, id);
     LOG(push_failed, id, subscription->sending_sequence,
         subscription->failed_attempts, wait_ns / 1000000, reason);
-    snprintf(subscription->last_error, sizeof subscription->last_error, "%s",
-             reason);
-    subscription->last_error_us = clock_wall_us();
+    delivery_note_error(subscription, reason);
     wait_for(subscription, wait_ns);
 }
 

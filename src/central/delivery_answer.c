@@ -1,9 +1,11 @@
 /* What is sent, what an answer means, and how long to wait after a bad one: the
  * parts of a delivery that have no state. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "central/subscriptions_private.h"
 
 uint64_t delivery_wait_ns(uint32_t failed_count, uint32_t retry_after_s,
@@ -35,6 +37,20 @@ bool delivery_has_fault(struct subscriptions *subs, struct text body)
     bool has_fault = reader->is_peer_fault;
     arena_reset(&subs->answer_arena);
     return has_fault;
+}
+
+void delivery_note_error(struct subscription *subscription, const char *reason)
+{
+    char dropped[80] = "";
+
+    if (subscription->dropped_last != 0)
+        snprintf(dropped, sizeof dropped,
+                 "events %" PRIu64 " to %" PRIu64 " were dropped%s",
+                 subscription->dropped_first, subscription->dropped_last,
+                 reason != NULL ? "; " : "");
+    snprintf(subscription->last_error, sizeof subscription->last_error,
+             "%s%s", dropped, reason != NULL ? reason : "");
+    subscription->last_error_us = clock_wall_us();
 }
 
 void delivery_address_body(struct text_builder *out, struct text body,

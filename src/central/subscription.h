@@ -52,7 +52,7 @@
  * the next second. */
 #define SUBSCRIPTION_STATISTICS_MAX 64u
 
-#define SUBSCRIPTION_ERROR_BYTES 96u
+#define SUBSCRIPTION_ERROR_BYTES 144u
 
 enum subscription_state {
     SUBSCRIPTION_IDLE,
@@ -116,7 +116,10 @@ struct subscription {
     struct loop_timer expiry;
     struct loop_timer wait; /* WAITING */
     uint32_t failed_attempts; /* in a row */
-    char last_error[SUBSCRIPTION_ERROR_BYTES]; /* of the newest failure */
+    /* Of the newest failure, behind what was dropped since the start. */
+    char last_error[SUBSCRIPTION_ERROR_BYTES];
+    uint64_t dropped_first;
+    uint64_t dropped_last; /* 0 = nothing was */
     int64_t last_error_us;
     uint64_t delivered_sequence; /* newest acknowledged since the start */
     uint64_t delivered_count;    /* of events, since the start */

@@ -111,6 +111,9 @@ void subscriptions_check_stopped(struct subscriptions *subs);
 bool delivery_succeeded(struct subscriptions *subs,
                         const struct http_call_result *result, char *reason,
                         size_t reason_bytes);
+/* Keeps the reason of a failure for who asks; NULL: only what was dropped. */
+void delivery_note_error(struct subscription *subscription,
+                         const char *reason);
 /* Whether a SOAP answer holds a Fault, whatever its status was. */
 bool delivery_has_fault(struct subscriptions *subs, struct text body);
 

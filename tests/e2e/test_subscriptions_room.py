@@ -74,8 +74,12 @@ def test_drop_counts_what_goes_and_shows_it(make_node, tmp_path, observe):
     assert "events.dropped count=" in here.log()
     wait_until("20 at most", lambda: len(
         client.GetEvents(AfterSequence=0).Event) <= 20)
-    assert "dropped" in client.QueryDelivery(
-        SubscriptionID=subscription).LastError
+    delivery = lambda: client.QueryDelivery(SubscriptionID=subscription)
+    assert "dropped" in delivery().LastError
+    client.Redeliver(SubscriptionID=subscription,
+                     AfterSequence=delivery().LastSequence)
+    wait_until("another failure", lambda: delivery().LastError.endswith(
+        "were dropped; answered 500"))
     ready.append(True)
     newest = client.GetEvents(AfterSequence=0).NextSequence
     observer.wait_for("what is left", lambda got: [
