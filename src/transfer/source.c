@@ -5,6 +5,7 @@
 #define NO_BLOCK UINT64_MAX
 /* A tenth of a second at the session's rate. */
 #define AHEAD_PARTS 10u
+#define AHEAD_BYTES_MIN (BLOCK_BYTES / 4)
 
 int source_open(struct source *source, struct loop *loop,
                 struct block_pool *pool, struct text docroot,
@@ -374,10 +375,8 @@ static void drop_batches(struct source *source, uint64_t catalogue_delivered)
 void source_turn(struct source *source, uint64_t catalogue_delivered,
                  uint64_t data_delivered, uint64_t rate_bps)
 {
-    uint64_t ahead = 1 + rate_bps / 8 / AHEAD_PARTS / BLOCK_BYTES;
+    uint64_t ahead_bytes = AHEAD_BYTES_MIN + rate_bps / 8 / AHEAD_PARTS;
 
-    source->ahead =
-        ahead < SOURCE_AHEAD_MAX ? (uint32_t)ahead : SOURCE_AHEAD_MAX;
     drop_delivered(source, data_delivered);
     drop_batches(source, catalogue_delivered);
 
@@ -390,6 +389,12 @@ void source_turn(struct source *source, uint64_t catalogue_delivered,
         if (source->wanted > front)
             front = source->wanted;
     }
+    /* A slow session has no second block in memory until it needs it. */
+    uint64_t at = source->front > front * BLOCK_BYTES ? source->front
+                                                      : front * BLOCK_BYTES;
+    uint64_t ahead = (at + ahead_bytes) / BLOCK_BYTES - front;
+    source->ahead =
+        ahead < SOURCE_AHEAD_MAX ? (uint32_t)ahead : SOURCE_AHEAD_MAX;
     for (uint32_t i = 0; i <= source->ahead; i++) {
         if (!load_block(source, front + i))
             break;
