@@ -340,6 +340,9 @@ void session_forget_login(struct transfer_session *session);
 /* The order is on its way, or here: measures the path meanwhile. */
 void session_trains_begin(struct transfer_session *session);
 void session_trains_end(struct transfer_session *session);
+/* Whether data is to wait until the trains of this end, a server that sends,
+ * are out; then the session is kicked. */
+bool session_trains_hold_up(const struct transfer_session *session);
 /* Wire bytes of trains that this end sent. */
 uint32_t session_trains_bytes(const struct transfer_session *session);
 /* Tells what trains said to the session that runs now. */

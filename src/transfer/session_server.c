@@ -459,6 +459,8 @@ enum step session_step_admitting(struct transfer_session *session)
         return STEP_WAIT;
     if (work->error != FASP_ERROR_NONE)
         session_fail(session, work->error, work->text);
+    else if (session_trains_hold_up(session))
+        return STEP_WAIT;
     else
         accept_session(session);
     return STEP_AGAIN;

@@ -12,6 +12,9 @@
 #define KIND AEAD_AES_128_GCM
 #define HALF_BYTES (16 + AEAD_IV_BYTES)
 #define ALL_DATAGRAMS (FASP_TRAINS * FASP_TRAIN_DATAGRAMS)
+/* A client's first knock leaves with its HELLO, and its last 8 ms later: who
+ * was let in faster than these come waits for them. */
+#define KNOCK_WAIT_NS UINT64_C(30000000)
 
 struct session_trains {
     struct aead seal;
@@ -24,6 +27,7 @@ struct session_trains {
     uint32_t wire_bytes; /* of trains */
     struct address peer; /* who knocked, or sent trains */
     bool peer_known;
+    bool holds_up; /* the server's: ours are to be out before data is */
 };
 
 static void seal(void *context, uint64_t number, const uint8_t *aad,
@@ -99,12 +103,24 @@ static void send_all(struct session_trains *trains, uint32_t place,
     (void)sent;
 }
 
+static void let_go(struct session_trains *trains)
+{
+    if (!trains->holds_up)
+        return;
+    trains->holds_up = false;
+    session_kick(trains->session);
+}
+
 static void send_next(struct loop_timer *timer)
 {
     struct session_trains *trains =
         OWNER_OF(timer, struct session_trains, timer);
     uint32_t turns = FASP_KNOCKS;
 
+    if (!trains->peer_known) { /* nobody knocked */
+        let_go(trains);
+        return;
+    }
     if (sends_trains(trains)) {
         turns = FASP_TRAINS;
         send_all(trains, trains->sent * FASP_TRAIN_DATAGRAMS,
@@ -117,6 +133,8 @@ static void send_next(struct loop_timer *timer)
     if (++trains->sent < turns)
         loop_timer_start(trains->session->node->loop, timer,
                          clock_mono_ns() + FASP_TRAIN_GAP_NS, send_next);
+    else
+        let_go(trains);
 }
 
 /* The client speaks first: to the UDP port of the number of the server's TCP
@@ -141,12 +159,22 @@ void session_trains_begin(struct transfer_session *session)
     session->trains = trains;
     make_keys(trains);
     node_add_trains(session->node, session);
-    if (!session->is_client)
-        return;
-    trains->peer = session->control_peer;
-    trains->peer_known = true;
-    loop_timer_start(session->node->loop, &trains->timer, clock_mono_ns(),
-                     send_next);
+    uint64_t now_ns = clock_mono_ns();
+    if (session->is_client) {
+        trains->peer = session->control_peer;
+        trains->peer_known = true;
+        loop_timer_start(session->node->loop, &trains->timer, now_ns,
+                         send_next);
+    } else if (sends_trains(trains)) {
+        trains->holds_up = true;
+        loop_timer_start(session->node->loop, &trains->timer,
+                         now_ns + KNOCK_WAIT_NS, send_next);
+    }
+}
+
+bool session_trains_hold_up(const struct transfer_session *session)
+{
+    return session->trains != NULL && session->trains->holds_up;
 }
 
 void session_trains_end(struct transfer_session *session)
