@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <linux/sched/types.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -402,11 +400,21 @@ void loop_run_once(struct loop *loop)
  * run sooner when it wakes up.  Older ones ignore it: no matter. */
 static void ask_for_short_slices(void)
 {
-    struct sched_attr attr = {
-        .size = sizeof attr,
-        .sched_policy = SCHED_NORMAL,
-        .sched_nice = getpriority(PRIO_PROCESS, 0),
-        .sched_runtime = SLICE_NS,
+    /* As sched_setattr(2) has it, in its first form: the C library has none,
+     * and the kernel's header does not go with that of the library. */
+    struct {
+        uint32_t size_bytes;
+        uint32_t policy; /* 0 = SCHED_OTHER */
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime_ns;
+        uint64_t deadline_ns;
+        uint64_t period_ns;
+    } attr = {
+        .size_bytes = sizeof attr,
+        .nice = getpriority(PRIO_PROCESS, 0),
+        .runtime_ns = SLICE_NS,
     };
 
     (void)syscall(SYS_sched_setattr, 0, &attr, 0);
