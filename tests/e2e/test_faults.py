@@ -180,14 +180,17 @@ def test_a_source_that_goes_before_it_is_read_fails_alone(pair, operation):
     here, there = pair
     source, target = ends(here, there, operation)
     source.mkdir()
-    # More than the sender reads ahead of what it sends.
+    # The sender reads 64 MiB ahead of what it sends, at most.  At 1 Mbit/s it
+    # is minutes until it needs the last file: this cannot come too late.
     for i in range(12):
         (source / f"{i:02}").write_bytes(os.urandom(8 * MIB))
     job_id = submit(here, order(there, operation, destination="/out/",
-                               rate=400000, retries=3))
+                               rate=1000, retries=3))
     wait_until("bytes", lambda: sessions_of(
-        here, job_id)[0].BytesWritten >= 4 * MIB)
+        here, job_id)[0].BytesTransferred > 0)
     (source / "11").unlink()
+    here.client().SetTargetRate(SessionID=sessions_of(here, job_id)[0].UUID,
+                                TargetRate=1000000)
     only, = wait_job(here, job_id)
     assert (only.Status, only.ErrorCode) == ("error", 27)
     assert (only.FilesComplete, only.FilesFailed) == (11, 1)
