@@ -1,5 +1,6 @@
-/* What the two halves of the writer share: file_writer.c has destinations and
- * records, file_writer_files.c the files themselves. */
+/* What the files of the writer share; nobody else includes it.  file_writer.c
+ * has its life and the destination, file_writer_records.c the catalogue,
+ * file_writer_files.c the contents, file_writer_settle.c what is whole. */
 #ifndef TRANSFER_FILE_WRITER_INTERNAL_H
 #define TRANSFER_FILE_WRITER_INTERNAL_H
 
