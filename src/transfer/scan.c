@@ -1,76 +1,13 @@
 #include "transfer/scan.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/check.h"
-#include "transfer/docroot.h"
-#include "transfer/glob.h"
 #include "transfer/hidden.h"
-
-/* Folders that are kept open on the way down; those above are opened again,
- * at the entry where they were left, when the walk comes back. */
-#define LEVELS_OPEN_MAX 16u
-/* Some hundred names. */
-#define LEVEL_BYTES 16384u
-
-/* A folder on the way from a source to where the walk is. */
-struct level {
-    uint32_t path_bytes; /* of scan->path, for this folder */
-    int fd;              /* -1 = closed to spare descriptors */
-    uint8_t *buffer;     /* owned while the folder is open */
-    uint32_t have_bytes;
-    uint32_t at_bytes;
-    int64_t next_entry; /* the kernel's cookie of where to go on */
-    dev_t device;
-    ino_t inode;
-};
-
-struct scan {
-    struct docroot docroot;
-    struct scan_options options;
-    char source_base[LIMIT_PATH_BYTES]; /* as docroot_path() makes it */
-    uint32_t on_the_way; /* bytes of scan->path whose folder is listed next;
-                          * 0 = none */
-    char *docroot_path; /* owned */
-    char **sources;     /* owned; as docroot_path() makes them, or as given */
-    uint32_t source_count;
-    uint32_t source_next;
-    bool outside; /* a source was outside the docroot by its name alone */
-    struct level *levels; /* owned */
-    uint32_t level_count;
-    uint32_t level_room;
-    uint32_t base_bytes; /* of scan->path that records leave out */
-    uint64_t local_id;
-    uint64_t catalogue_place;
-    struct catalogue_totals totals;
-    enum fasp_error first_error;
-    char path[LIMIT_PATH_BYTES];
-};
-
-/* What one call of scan_next() works on. */
-struct batch_work {
-    struct scan_batch *batch;
-    struct bytes_writer writer;
-    struct text_builder paths;
-    uint32_t failure_room;
-    bool no_memory;
-};
-
-/* The layout of the kernel's getdents64(). */
-struct linux_entry {
-    uint64_t inode;
-    int64_t next;
-    uint16_t size_bytes;
-    uint8_t type;
-    char name[];
-};
+#include "transfer/scan_parts.h"
 
 struct scan *scan_open(struct text docroot, const struct text *sources,
                        uint32_t source_count,
@@ -111,24 +48,11 @@ close_scan:
     return NULL;
 }
 
-static void close_level(struct level *level)
-{
-    if (level->fd >= 0)
-        close(level->fd);
-    free(level->buffer);
-    level->fd = -1;
-    level->buffer = NULL;
-    level->have_bytes = 0;
-    level->at_bytes = 0;
-}
-
 void scan_close(struct scan *scan)
 {
     if (scan == NULL)
         return;
-    for (uint32_t i = 0; i < scan->level_count; i++)
-        close_level(&scan->levels[i]);
-    free(scan->levels);
+    scan_close_levels(scan);
     for (uint32_t i = 0; i < scan->source_count; i++)
         free(scan->sources[i]);
     free(scan->sources);
@@ -234,258 +158,6 @@ enum fasp_error scan_first_error(const struct scan *scan)
     return scan->first_error;
 }
 
-/* Keeps a string in the batch and returns its place there. */
-static uint32_t keep_path(struct batch_work *work, const char *path)
-{
-    uint32_t path_at = work->paths.size_bytes;
-
-    text_add(&work->paths, text_from(path, strlen(path) + 1));
-    work->no_memory |= work->paths.failed;
-    return path_at;
-}
-
-/* What a record of scan->path is called at the receiver. */
-static struct text record_path(const struct scan *scan)
-{
-    return text_of(scan->path + scan->base_bytes);
-}
-
-/* Lists scan->path as something that cannot be sent. */
-static void put_failure(struct scan *scan, struct batch_work *work, int error)
-{
-    struct scan_batch *batch = work->batch;
-    struct text path = record_path(scan);
-
-    if (path.size_bytes == 0)
-        path = text_of("/");
-
-    struct catalogue_record record = {
-        .kind = CATALOGUE_FAILED,
-        .path = path,
-        .error = fasp_error_of_errno(error, FASP_ERROR_STAT),
-    };
-    if (error == ENXIO)
-        record.error = FASP_ERROR_SPECIAL_FILE;
-    if (batch->failure_count == work->failure_room) {
-        uint32_t room = work->failure_room ? work->failure_room * 2 : 16;
-        struct scan_failure *failures =
-            realloc(batch->failures, room * sizeof *failures);
-        if (failures == NULL) {
-            work->no_memory = true;
-            return;
-        }
-        batch->failures = failures;
-        work->failure_room = room;
-    }
-    if (scan->first_error == FASP_ERROR_NONE)
-        scan->first_error = (enum fasp_error)record.error;
-    batch->failures[batch->failure_count++] = (struct scan_failure){
-        .path_at = keep_path(work, scan->path),
-        .local_id = scan->local_id++,
-        .error = (enum fasp_error)record.error,
-    };
-    CHECK(catalogue_count(&scan->totals, &record));
-    catalogue_put(&work->writer, &record);
-}
-
-static int64_t mtime_ns_of(const struct stat *info)
-{
-    int64_t ns = 0;
-
-    if (__builtin_mul_overflow((int64_t)info->st_mtim.tv_sec, 1000000000, &ns))
-        return 0; /* before 1678 or after 2262 */
-    return ns + info->st_mtim.tv_nsec;
-}
-
-/* What the order wants to be kept of the entry. */
-static void add_extras(const struct scan *scan, const struct stat *info,
-                       struct catalogue_record *record)
-{
-    int64_t ns = 0;
-
-    if (scan->options.with_owner) {
-        record->flags |= CATALOGUE_HAS_OWNER;
-        record->uid = info->st_uid;
-        record->gid = info->st_gid;
-    }
-    if (scan->options.with_access_times &&
-        !__builtin_mul_overflow((int64_t)info->st_atim.tv_sec, 1000000000,
-                                &ns)) {
-        record->flags |= CATALOGUE_HAS_ACCESS_TIME;
-        record->atime_ns = ns + info->st_atim.tv_nsec;
-    }
-}
-
-static void put_file(struct scan *scan, struct batch_work *work,
-                     const struct stat *info)
-{
-    struct scan_batch *batch = work->batch;
-    uint64_t place = scan->totals.bytes;
-    struct catalogue_record record = {
-        .kind = CATALOGUE_FILE,
-        .path = record_path(scan),
-        .mtime_ns = mtime_ns_of(info),
-        .mode = info->st_mode & CATALOGUE_MODE_MAX,
-        .size_bytes = (uint64_t)info->st_size,
-    };
-
-    if ((scan->options.has_oldest &&
-         info->st_mtim.tv_sec < scan->options.oldest_s) ||
-        (scan->options.has_newest &&
-         info->st_mtim.tv_sec > scan->options.newest_s))
-        return;
-    add_extras(scan, info, &record);
-    if (!catalogue_count(&scan->totals, &record)) {
-        put_failure(scan, work, EFBIG);
-        return;
-    }
-    catalogue_put(&work->writer, &record);
-    batch->files[batch->file_count++] = (struct scan_file){
-        .path_at = keep_path(work, scan->path),
-        .size_bytes = record.size_bytes,
-        .place = place,
-        .mtime_ns = record.mtime_ns,
-        .local_id = scan->local_id++,
-    };
-}
-
-static int open_level(struct scan *scan, struct level *level)
-{
-    level->buffer = malloc(LEVEL_BYTES);
-    if (level->buffer == NULL)
-        return -ENOMEM;
-    scan->path[level->path_bytes] = '\0';
-    level->fd = docroot_open_folder(&scan->docroot, scan->path);
-    if (level->fd < 0) {
-        int ret = level->fd;
-        close_level(level);
-        return ret;
-    }
-    if (level->next_entry != 0 &&
-        lseek(level->fd, level->next_entry, SEEK_SET) < 0) {
-        int ret = -errno;
-        close_level(level);
-        return ret;
-    }
-    return 0;
-}
-
-/* Lists the folder scan->path and goes down into it. */
-static void put_folder(struct scan *scan, struct batch_work *work,
-                       const struct stat *info)
-{
-    if (scan->level_count == scan->level_room) {
-        uint32_t room = scan->level_room ? scan->level_room * 2 : 16;
-        struct level *levels = realloc(scan->levels, room * sizeof *levels);
-        if (levels == NULL) {
-            work->no_memory = true;
-            return;
-        }
-        scan->levels = levels;
-        scan->level_room = room;
-    }
-
-    struct level level = {
-        .path_bytes = (uint32_t)strlen(scan->path),
-        .fd = -1,
-        .device = info->st_dev,
-        .inode = info->st_ino,
-    };
-    int ret = open_level(scan, &level);
-    if (ret != 0) {
-        put_failure(scan, work, -ret);
-        return;
-    }
-    struct catalogue_record record = {
-        .kind = CATALOGUE_FOLDER,
-        .path = record_path(scan),
-        .mtime_ns = mtime_ns_of(info),
-        .mode = info->st_mode & CATALOGUE_MODE_MAX,
-    };
-    add_extras(scan, info, &record);
-    if (record.path.size_bytes > 0) {
-        CHECK(catalogue_count(&scan->totals, &record));
-        catalogue_put(&work->writer, &record);
-    }
-    if (scan->level_count >= LEVELS_OPEN_MAX)
-        close_level(&scan->levels[scan->level_count - LEVELS_OPEN_MAX]);
-    scan->levels[scan->level_count++] = level;
-}
-
-/* Whether the walk is inside of this folder already. */
-static bool is_loop(const struct scan *scan, const struct stat *info)
-{
-    for (uint32_t i = 0; i < scan->level_count; i++) {
-        if (scan->levels[i].device == info->st_dev &&
-            scan->levels[i].inode == info->st_ino)
-            return true;
-    }
-    return false;
-}
-
-/* Lists the link scan->path as a link. */
-static void put_link(struct scan *scan, struct batch_work *work,
-                     const struct stat *info)
-{
-    char target[LIMIT_PATH_BYTES];
-    int size = docroot_read_link(&scan->docroot, scan->path, target);
-    struct catalogue_record record = {
-        .kind = CATALOGUE_SYMLINK,
-        .path = record_path(scan),
-        .mtime_ns = mtime_ns_of(info),
-    };
-
-    if (size < 0) {
-        put_failure(scan, work, -size);
-        return;
-    }
-    record.target = text_from(target, (size_t)size);
-    CHECK(catalogue_count(&scan->totals, &record));
-    catalogue_put(&work->writer, &record);
-}
-
-/* Whether the order leaves out what has this path. */
-static bool is_excluded(const struct scan *scan)
-{
-    bool has_name = record_path(scan).size_bytes > 0;
-
-    for (uint32_t i = 0; has_name && i < scan->options.exclude_count; i++) {
-        if (glob_matches(scan->options.excludes[i], record_path(scan)))
-            return true;
-    }
-    return false;
-}
-
-/* Lists what is at scan->path; `info` is of the entry itself. */
-static void put_entry(struct scan *scan, struct batch_work *work,
-                      struct stat *info)
-{
-    bool is_link = S_ISLNK(info->st_mode);
-    int ret = 0;
-
-    if (is_excluded(scan) ||
-        (is_link && scan->options.links == TRANSFER_LINKS_SKIP))
-        return;
-    if (is_link && scan->options.links != TRANSFER_LINKS_FOLLOW) {
-        put_link(scan, work, info);
-        return;
-    }
-
-    if (is_link)
-        ret = docroot_stat(&scan->docroot, scan->path, info);
-    if (ret == 0 && is_link && S_ISDIR(info->st_mode) && is_loop(scan, info))
-        ret = -ELOOP;
-
-    if (ret != 0)
-        put_failure(scan, work, -ret);
-    else if (S_ISDIR(info->st_mode))
-        put_folder(scan, work, info);
-    else if (S_ISREG(info->st_mode))
-        put_file(scan, work, info);
-    else if (!scan->options.skip_special)
-        put_failure(scan, work, ENXIO);
-}
-
 /* With a source base: lists the next folder between the base and the source.
  * Returns false when there is none left. */
 static bool step_on_the_way(struct scan *scan, struct batch_work *work)
@@ -511,15 +183,7 @@ static bool step_on_the_way(struct scan *scan, struct batch_work *work)
     if (docroot_stat(&scan->docroot, scan->path, &info) != 0 ||
         !S_ISDIR(info.st_mode))
         return true; /* the source itself will tell */
-    struct catalogue_record record = {
-        .kind = CATALOGUE_FOLDER,
-        .path = record_path(scan),
-        .mtime_ns = mtime_ns_of(&info),
-        .mode = info.st_mode & CATALOGUE_MODE_MAX,
-    };
-    add_extras(scan, &info, &record);
-    CHECK(catalogue_count(&scan->totals, &record));
-    catalogue_put(&work->writer, &record);
+    scan_put_folder_record(scan, work, &info);
     return true;
 }
 
@@ -534,83 +198,19 @@ static void step_source(struct scan *scan, struct batch_work *work)
     if (strlen(source) >= sizeof scan->path) {
         memcpy(scan->path, source, sizeof scan->path - 1);
         scan->path[sizeof scan->path - 1] = '\0';
-        put_failure(scan, work, ENAMETOOLONG);
+        scan_put_failure(scan, work, ENAMETOOLONG);
         return;
     }
     memcpy(scan->path, source, strlen(source) + 1);
     scan->base_bytes = (uint32_t)(arriving_name(scan, source) - source);
 
     int ret = docroot_stat_link(&scan->docroot, source, &info);
-    if (hidden_is_name(record_path(scan), scan->options.resume_suffix))
+    if (hidden_is_name(scan_record_path(scan), scan->options.resume_suffix))
         ret = -EILSEQ;
     if (ret != 0)
-        put_failure(scan, work, -ret);
+        scan_put_failure(scan, work, -ret);
     else
-        put_entry(scan, work, &info);
-}
-
-/* The next entry of the innermost folder, or NULL at its end, or when it
- * cannot be read on: then `*error` is an errno. */
-static const struct linux_entry *next_entry(struct scan *scan, int *error)
-{
-    struct level *level = &scan->levels[scan->level_count - 1];
-
-    *error = 0;
-    if (level->fd < 0) {
-        *error = -open_level(scan, level);
-        if (*error != 0)
-            return NULL;
-    }
-    if (level->at_bytes == level->have_bytes) {
-        long have =
-            syscall(SYS_getdents64, level->fd, level->buffer, LEVEL_BYTES);
-        if (have <= 0) {
-            *error = have < 0 ? errno : 0;
-            return NULL;
-        }
-        level->have_bytes = (uint32_t)have;
-        level->at_bytes = 0;
-    }
-    const struct linux_entry *entry =
-        (const void *)(level->buffer + level->at_bytes);
-    level->at_bytes += entry->size_bytes;
-    level->next_entry = entry->next;
-    return entry;
-}
-
-static void leave_level(struct scan *scan)
-{
-    close_level(&scan->levels[--scan->level_count]);
-}
-
-/* Lists one entry of the innermost folder. */
-static void step_entry(struct scan *scan, struct batch_work *work)
-{
-    struct level *level = &scan->levels[scan->level_count - 1];
-    struct stat info;
-    int error;
-
-    scan->path[level->path_bytes] = '\0';
-    const struct linux_entry *entry = next_entry(scan, &error);
-    if (entry == NULL) {
-        if (error != 0)
-            put_failure(scan, work, error);
-        leave_level(scan);
-        return;
-    }
-    if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0 ||
-        hidden_is_name(text_of(entry->name), scan->options.resume_suffix))
-        return;
-    if (docroot_join(scan->path, scan->path, entry->name) != 0) {
-        put_failure(scan, work, ENAMETOOLONG);
-        return;
-    }
-    if (fstatat(level->fd, entry->name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno != ENOENT) /* removed since the folder was read: not ours */
-            put_failure(scan, work, errno);
-        return;
-    }
-    put_entry(scan, work, &info);
+        scan_put_entry(scan, work, &info);
 }
 
 static void put_end(struct scan *scan, struct batch_work *work)
@@ -646,7 +246,7 @@ struct scan_batch *scan_next(struct scan *scan)
            bytes_written(&work.writer) + 2 * CATALOGUE_RECORD_BYTES_MAX <=
                sizeof batch->catalogue) {
         if (scan->level_count > 0)
-            step_entry(scan, &work);
+            scan_step_entry(scan, &work);
         else if (scan->source_next < scan->source_count)
             step_source(scan, &work);
         else
