@@ -301,6 +301,8 @@ void session_tell_change(struct transfer_session *session,
 void session_take_rates(struct transfer_session *session,
                         const struct transfer_rates *rates);
 
+/* ---- session_files.c ---- */
+
 /* What a worker does before a session may run: the docroot, and the sources or
  * the destination.  Fills prepare_work. */
 bool session_make_files(struct transfer_session *session);
