@@ -32,6 +32,7 @@ class Proxy:
         self.far_of = {}   # the same, the other way round
         self.stopping = False
         self.cut_asked = threading.Event()
+        self.turn_asked = threading.Event()
         self.freeze_asked = threading.Event()
         self.frozen = []
         self.listener = socket.create_server((NEAR, 0), backlog=100)
@@ -58,6 +59,7 @@ class Proxy:
         while not self.stopping:
             for key, _ in self.selector.select(self._send_delayed()):
                 key.data(key.fileobj)
+            self.turn_asked.clear()
             if self.rebind_asked.is_set():
                 self._rebind()
                 self.rebind_asked.clear()
@@ -182,6 +184,13 @@ class Proxy:
         self.far_source = source
         self.rebind_asked.set()
         while self.rebind_asked.is_set():
+            time.sleep(0.005)
+
+    def block_udp(self):
+        """Nothing comes through from now on, nor what was on its way."""
+        self.udp_blocked = True
+        self.turn_asked.set()
+        while self.turn_asked.is_set():
             time.sleep(0.005)
 
     def cut(self):

@@ -60,7 +60,7 @@ def test_watch_prints_each_event(pair):
         "Connecting", "Start", "Stop"]
     assert events[0]["Job"]["ID"] == job_id
     watch.send_signal(signal.SIGINT)
-    assert watch.wait(10) == 0
+    assert watch.wait(30) == 0
     watch.stdout.close(), watch.stderr.close()
     left = here.client("IScpTransferNET-200604").ListSubscriptions()
     assert not left, "it unsubscribed"
@@ -152,10 +152,14 @@ def test_an_idle_server_uses_no_cpu(make_node):
     node.client().ListTypes()
     ticks = lambda: sum(map(int, open(
         f"/proc/{node.process.pid}/stat").read().split()[13:15]))
-    time.sleep(0.3)
-    before = ticks()
-    time.sleep(2)
-    assert ticks() - before <= 1
+
+    def ticks_in_two_seconds():
+        before = ticks()
+        time.sleep(2)
+        return ticks() - before
+
+    # What it still had to do when the client left may fall into the first.
+    wait_until("idleness", lambda: ticks_in_two_seconds() <= 1)
 
 
 def test_wsdl_prints_what_the_server_serves(make_node):
@@ -215,8 +219,8 @@ def test_resume_of_what_another_paused(running, tmp_path):
     here.ferry("pause", session, env=one)
     asked = here.ferry("resume", session, env=other, check=False)
     assert asked.returncode == 1 and "name a rate" in asked.stderr
-    here.ferry("resume", session, "1g", env=other)
-    wait_until("the rate", lambda: target_rate(there, session) == 1000000)
+    here.ferry("resume", session, "4m", env=other)
+    wait_until("the rate", lambda: target_rate(there, session) == 4000)
 
 
 def test_control_of_what_is_not_there(pair):
@@ -301,7 +305,7 @@ def test_plain_lines_when_it_is_no_terminal(pushing):
 def test_a_bar_on_a_terminal(pushing):
     there, start = pushing
     ours, theirs = pty.openpty()
-    process = start("--rate", "30m", stdout=subprocess.PIPE, stderr=theirs)
+    process = start("--rate", "16m", stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     seen = b""
     while True:

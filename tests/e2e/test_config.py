@@ -216,15 +216,12 @@ def finish(process):
     return errors
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
 @pytest.mark.parametrize("state", ["ferry/state", "central_server/persistent_store_path"])
 def test_the_file_alone_is_enough(binary, tmp_path, state):
     (tmp_path / "files").mkdir()
-    ports = free_port(), free_port()
+    # Held at another address, so that nobody else is given them meanwhile.
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    ports = [holder.getsockname()[1] for holder in held]
     path = conf(tmp_path / "a.conf", {
         "central_server/address": "127.0.0.2", "central_server/port": ports[0],
         PROTOCOL + "bind_ip_address": "127.0.0.3",
@@ -239,6 +236,8 @@ def test_the_file_alone_is_enough(binary, tmp_path, state):
     assert int((tmp_path / "a.pid").read_text()) == process.pid
     finish(process)
     assert not (tmp_path / "a.pid").exists()
+    for holder in held:
+        holder.close()
 
 
 def test_flags_win_over_the_file(binary, tmp_path):
@@ -559,8 +558,7 @@ def test_session_timeout(configured, make_node):
 # ---- the store ----
 
 def test_history_is_forgotten(configured):
-    node = configured("a", {"central_server/persistent_store_max_age": 1},
-                      start=False)
+    node = configured("a", {}, start=False)
     node.add_user()
     node.start()
     (node.docroot / "in").write_bytes(b"x")
@@ -569,6 +567,7 @@ def test_history_is_forgotten(configured):
     count = lambda: node.client().GetSessionInfo(
         SessionFilter={"JobId": [job_id]}).ResultCount
     node.stop()
+    conf(node.conf, {"central_server/persistent_store_max_age": 1})
     node.start()
     wait_until("its end", lambda: count() == 0)
     with sqlite3.connect(node.state / "ferry.db") as database:
@@ -644,7 +643,7 @@ def test_a_store_that_fails(configured, setting, ends):
     node.add_user()
     node.start()
     (node.docroot / "in").write_bytes(bytes(4 << 20))
-    job_id = submit(node, order(node, rate=6000))
+    job_id = submit(node, order(node, rate=1000))
     wait_until("the start", lambda: session_of(node, job_id).Status == "running")
     database = sqlite3.connect(node.state / "ferry.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")  # for longer than the store waits
@@ -658,6 +657,9 @@ def test_a_store_that_fails(configured, setting, ends):
     finally:
         database.execute("ROLLBACK")
         database.close()
+    if not ends:
+        node.client().SetTargetRate(SessionID=session_of(node, job_id).UUID,
+                                    TargetRate=100000)
     if ends:
         node.start()
         assert wait_end(node, job_id).Status in ("orphaned", "completed")
@@ -752,7 +754,7 @@ def test_suffixes_of_partial_and_side_files(configured, pair):
     for said, part in (("", "out.part"),
                        ("<PartialFileSuffix>.mine</PartialFileSuffix>",
                         "out.mine")):
-        job_id = submit(here, order(there, rate=16000, extra=NO_RETRY,
+        job_id = submit(here, order(there, rate=4000, extra=NO_RETRY,
                                     file_parameters=said))
         wait_until("both", lambda: {part, part + ".side"} <= set(
             os.listdir(there.docroot)))

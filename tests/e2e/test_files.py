@@ -14,7 +14,7 @@ import time
 import pytest
 import zeep
 
-from ferry import order, submit, tree, wait_end, wait_until
+from ferry import order, session_of, submit, tree, wait_end, wait_until
 
 NO_RETRY = "<RetryParameters><Count>0</Count></RetryParameters>"
 BOTH = pytest.mark.parametrize("operation", ("Push", "Pull"))
@@ -440,7 +440,7 @@ def test_a_manifest_has_a_suffix_while_it_is_not_whole(pair):
     fill(here.docroot, {"in": bytes(4 << 20)})
     for value, suffix in (("", ".aspera-inprogress"), (".now", ".now")):
         job_id = submit(here, order(
-            there, sources=["/in"], rate=8000, extra=NO_RETRY, file_parameters=(
+            there, sources=["/in"], rate=1000, extra=NO_RETRY, file_parameters=(
                 "<ManifestPolicy>Text</ManifestPolicy>"
                 "<ManifestPath>/lists</ManifestPath><ManifestInprogressSuffix>"
                 f"{value}</ManifestInprogressSuffix>")))
@@ -691,10 +691,12 @@ def test_what_is_removed_while_it_is_written_is_not_complete(pair, operation):
     here, there = pair
     sender, receiver = folders(pair, operation)
     fill(sender, {"in": os.urandom(8 << 20)})
-    job_id = submit(here, order(there, operation, rate=32000, extra=NO_RETRY))
+    job_id = submit(here, order(there, operation, rate=2000, extra=NO_RETRY))
     partial = wait_until("the partial file", lambda: [
         n for n in os.listdir(receiver) if n.endswith(".partial")])[0]
     os.unlink(receiver / partial)
+    here.client().SetTargetRate(SessionID=session_of(here, job_id).UUID,
+                                TargetRate=1000000)
     end = wait_end(here, job_id)
     assert (end.Status, end.FilesComplete) == ("error", 0), end
     assert end.ErrorCode == 4, end

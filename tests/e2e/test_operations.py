@@ -30,7 +30,7 @@ def test_the_calls_of_this_slice(pair, observe):
 
     assert job_net.ListTypes() == ["Aspera.IScpTransfer"]
     result = job_net.Submit(Type="Aspera.IScpTransfer",
-                            Definition=order(there, rate=4000))
+                            Definition=order(there, rate=2000))
     assert result.Type == "Aspera.IScpTransfer"
     job_id = result.ID
     assert iscp.ListJobs() == [job_id]

@@ -3,6 +3,7 @@
 Those in namespaces need root; without it they are skipped by name.
 """
 
+import json
 import os
 import random
 import re
@@ -10,7 +11,8 @@ import subprocess
 
 import pytest
 
-from ferry import PASSWORD, Node, order, submit, tree, wait_end, wait_until
+from ferry import (PASSWORD, Node, order, session_of, submit, tree, wait_end,
+                   wait_until)
 
 
 def random_file(path, size):
@@ -78,7 +80,7 @@ def test_the_session_follows_its_peer(path, operation, source):
     answer a challenge first."""
     here, there, proxy = path
     random_file((here if operation == "Push" else there).docroot / "in",
-                4_000_000)
+                16_000_000)
     challenged = []
 
     def fate(data, to_far):
@@ -87,13 +89,17 @@ def test_the_session_follows_its_peer(path, operation, source):
         return (0.002,)
 
     proxy.fate = fate
-    job = submit(here, order(there, operation, ("/in",), "/out", rate=20000,
+    job = submit(here, order(there, operation, ("/in",), "/out", rate=8000,
                              port=proxy.port))
     both = lambda: proxy.bytes_there + proxy.bytes_back
     for turn in range(3):
         begin = both()
-        wait_until("data", lambda: both() > begin + 500_000)
+        wait_until("data", lambda: both() > begin + 300_000)
         proxy.rebind(source if turn != 1 else None)
+    begin = both()
+    wait_until("data again", lambda: both() > begin + 300_000)
+    here.client().SetTargetRate(SessionID=session_of(here, job).UUID,
+                                TargetRate=200000)
     moved(here, there, job, operation)
     assert bool(challenged) == (source is not None)
 
@@ -217,7 +223,7 @@ def test_the_size_of_datagrams_is_that_of_the_path(
                 else [far, tmp_path / "b"])
         client = subprocess.Popen(
             [binary_in(net.here, binary, tmp_path), operation, *ends, "--rate",
-             "40m"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+             "4m" if later else "40m"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "FERRY_PASSWORD": PASSWORD,
                  "HOME": str(tmp_path)})
         if later is not None:
@@ -228,6 +234,8 @@ def test_the_size_of_datagrams_is_that_of_the_path(
                 if name.startswith(".ferry-") or name == "b")
             wait_until("data", lambda: moved() > 1_000_000)
             net.set_second(later)
+            session, = json.loads(there.ferry("sessions", "--json").stdout)
+            there.ferry("rate", session["UUID"], "40m")
         output, _ = client.communicate(timeout=60)
         assert client.returncode == 0, output.decode()
     finally:

@@ -10,7 +10,7 @@ import pytest
 from ferry import order, session_of, submit, tree, wait_end, wait_until
 
 MIB = 1 << 20
-SIZE = 48 * MIB + 4321
+SIZE = 56 * MIB + 4321
 NO_RETRY = "<RetryParameters><Count>0</Count></RetryParameters>"
 LEVELS = ("Attributes", "Sparse Checksum", "Full Checksum")
 
@@ -31,12 +31,16 @@ def make_order(node, operation="Push", level="Sparse Checksum", rate=1000000,
                      f"<ResumeCheck>{level}</ResumeCheck>{extra}"))
 
 
-def cut_by(here, there, operation, level, kill, at=SIZE // 2, extra="",
-           destination="/out"):
-    """Starts a slow session and calls kill() when `at` bytes are on disk."""
-    job_id = submit(here, make_order(there, operation, level, 150000, extra,
+# At 4 MB/s, what is left takes 12 s: no stall of the machine comes near.
+SLOW = 32000
+AT = 8 * MIB
+
+
+def cut_by(here, there, operation, level, kill, extra="", destination="/out"):
+    """Starts a slow session and calls kill() when AT bytes are on disk."""
+    job_id = submit(here, make_order(there, operation, level, SLOW, extra,
                                      destination))
-    wait_until("half of it", lambda: session_of(here, job_id).BytesWritten >= at)
+    wait_until("some of it", lambda: session_of(here, job_id).BytesWritten >= AT)
     assert session_of(here, job_id).Status == "running", "it was too fast"
     written = session_of(here, job_id).BytesWritten
     kill()
@@ -161,10 +165,10 @@ def test_a_side_file_that_lies_makes_the_file_begin_at_0(pair, forge):
 def test_a_tree_goes_on_where_it_was(pair):
     here, there = pair
     (here.docroot / "in").mkdir()
-    for i in range(40):
+    for i in range(50):
         fill(here.docroot / "in" / f"file {i:02}", MIB + i, seed=i)
     job_id, written = cut_by(here, there, "Push", "Sparse Checksum",
-                             there.kill, at=20 * MIB, destination="/out/")
+                             there.kill, destination="/out/")
     there.start()
     wait_end(here, job_id)
     end = wait_end(here, submit(here, make_order(there, destination="/out/")))
@@ -172,4 +176,4 @@ def test_a_tree_goes_on_where_it_was(pair):
     had, sent = tree(there.docroot / "out" / "in"), tree(here.docroot / "in")
     assert sorted(had) == sorted(sent)
     assert [name for name in sent if had[name] != sent[name]] == []
-    assert end.BytesTransferred <= 40 * MIB - written + 4 * MIB
+    assert end.BytesTransferred <= 50 * MIB - written + 4 * MIB

@@ -24,7 +24,7 @@ class Watch:
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(10) == 0, self.notes
+        assert self.process.wait(30) == 0, self.notes
 
 
 def iter_lines(stream, to):

@@ -126,7 +126,7 @@ class Receiver:
         assert not set(due) - taken, f"o{self.number}: lost {set(due) - taken}"
 
 
-def post(node, body, seconds=5):
+def post(node, body, seconds=30):
     try:
         return requests.post(f"{node.soap}/services/soap/Transfer-201210", body,
                              headers={"Content-Type": "text/xml"},

@@ -95,7 +95,7 @@ def test_e2_floods_cost_little_change_nothing_and_are_counted(path, operation,
         return (0,)
 
     proxy.fate = fate
-    job = submit(here, order(there, operation, ("/in",), "/out", rate=8000,
+    job = submit(here, order(there, operation, ("/in",), "/out", rate=4000,
                              port=proxy.port))
     wait_until("datagrams", lambda: len(captured) > 100)
     chance = random.Random(operation)
@@ -319,6 +319,7 @@ def test_e6_a_receiver_cannot_ask_for_more_than_the_server_allows(
     node.add_user()
     (node.docroot / "data").write_bytes(bytes(64 << 20))
     node.start()
+    begin = time.monotonic()
     greedy = Fetch(node, tmp_path / "out", policy=FIXED, target=10 ** 11)
     while greedy.accept is None:
         for message in greedy.control.messages():
@@ -327,5 +328,6 @@ def test_e6_a_receiver_cannot_ask_for_more_than_the_server_allows(
         FIXED, 10 ** 11)))
     with pytest.raises(Failed):
         greedy.run(seconds=2)
+    seconds = time.monotonic() - begin
     assert greedy.accept["target"] == 20000
-    assert greedy.statistics["bytes"] <= 2.5e6 * 1.02 * 2.2 + 200_000
+    assert greedy.statistics["bytes"] <= 2.5e6 * 1.02 * seconds + 200_000
