@@ -10,6 +10,7 @@ struct store_batch *store_batch_new(void)
 
     CHECK(batch != NULL);
     arena_init(&batch->arena, LIMIT_STORE_BATCH_BYTES);
+    batch->is_lazy = true;
     return batch;
 }
 
@@ -29,6 +30,8 @@ static struct change *add(struct store_batch *batch, enum change_kind kind)
         return NULL;
     }
     change->kind = kind;
+    if (kind != CHANGE_SET_CURSOR)
+        batch->is_lazy = false;
     if (batch->first == NULL)
         batch->first = change;
     else

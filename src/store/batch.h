@@ -40,6 +40,7 @@ struct store_batch {
     struct change *last;
     uint32_t change_count;
     bool out_of_memory;
+    bool is_lazy; /* holds nothing but cursors */
 
     void *user;
     store_done_fn done;

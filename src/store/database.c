@@ -15,12 +15,14 @@
 #define BUSY_WAIT_MS 5000
 
 /* Write-ahead log: readers do not wait for the writer.  FULL: a commit is on
- * the disk when it returns.  The log goes back into the file every 16 MiB, so
- * that a session of 100,000 files does not rewrite the same pages with each
- * thousand of them.  The caches are in KiB. */
+ * the disk when it returns.  The server's writer has its own time to put the
+ * log back into the file (`writer.c`).  The caches are in KiB. */
+#define STRING_OF(number) #number
+#define STRING(macro) STRING_OF(macro)
 static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
-                               "PRAGMA wal_autocheckpoint = 4096;"
+                               "PRAGMA wal_autocheckpoint = "
+                               STRING(DATABASE_LOG_PAGES) ";"
                                "PRAGMA journal_size_limit = 67108864;"
                                "PRAGMA cache_size = -16384;"
                                "PRAGMA temp_store = MEMORY;"

@@ -23,6 +23,10 @@
 /* Statements that are made once and kept. */
 #define DATABASE_KEPT_MAX 64
 
+/* The log goes back into the file every 16 MiB, so that a session of 100,000
+ * files does not rewrite the same pages with each thousand of them. */
+#define DATABASE_LOG_PAGES 4096
+
 struct database {
     sqlite3 *handle;
     /* By the hash of their text; see database_prepare(). */

@@ -130,7 +130,8 @@ void store_batch_add_event(struct store_batch *batch,
 void store_batch_remove_subscription(struct store_batch *batch,
                                      struct uuid uuid);
 void store_batch_remove_user(struct store_batch *batch, struct text name);
-/* Sets the cursor of a subscription. */
+/* Sets the cursor of a subscription.  A batch with nothing else waits for no
+ * disk: a kill leaves it, a loss of power may take it back to an earlier one. */
 void store_batch_set_cursor(struct store_batch *batch, struct uuid uuid,
                             uint64_t cursor);
 

@@ -35,6 +35,33 @@ static bool has_changes(const struct lane_list *group)
     return false;
 }
 
+/* Cursors only: they may lag, so that no event has to wait until a disk has
+ * synced them. */
+static bool is_lazy(const struct lane_list *group)
+{
+    for (struct lane_item *item = group->first; item; item = item->next) {
+        if (batch_of(item)->result == 0 && !batch_of(item)->is_lazy)
+            return false;
+    }
+    return true;
+}
+
+static int set_sync(struct writer *writer, enum store_sync sync)
+{
+    static const char *const syncs[] = {
+        [STORE_SYNC_FULL] = "PRAGMA synchronous = FULL",
+        [STORE_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
+        [STORE_SYNC_OFF] = "PRAGMA synchronous = OFF",
+    };
+
+    if (writer->sync_now == sync)
+        return SQLITE_OK;
+    int code = database_run(&writer->database, syncs[sync]);
+    if (code == SQLITE_OK)
+        writer->sync_now = sync;
+    return code;
+}
+
 /* Runs all batches that are not refused, one after another. */
 static int apply_all(struct writer *writer, const struct lane_list *group,
                      struct store_batch **failed)
@@ -64,7 +91,14 @@ static int try_group(struct writer *writer, const struct lane_list *group,
     uint64_t old_change = writer->change;
 
     *failed = NULL;
-    int code = writer_step(writer, WRITER_BEGIN);
+    /* What is not synced is in the log all the same: the next sync takes it
+     * along, and what was killed finds it. */
+    int code = set_sync(writer, writer->sync == STORE_SYNC_FULL &&
+                                        is_lazy(group)
+                                    ? STORE_SYNC_NORMAL
+                                    : writer->sync);
+    if (code == SQLITE_OK)
+        code = writer_step(writer, WRITER_BEGIN);
     if (code == SQLITE_OK)
         code = apply_all(writer, group, failed);
     if (code == SQLITE_OK)
@@ -105,6 +139,28 @@ static int commit_group(struct writer *writer, struct lane_list *group)
     return 0;
 }
 
+/* The log goes back into the file after those who wait for the commit that
+ * filled it have been told.  It fails when a reader is in the way or the disk
+ * is full: the next commit tries again. */
+static void tidy(struct writer *writer)
+{
+    if (writer->log_pages < DATABASE_LOG_PAGES)
+        return;
+    writer->log_pages = 0;
+    (void)sqlite3_wal_checkpoint_v2(writer->database.handle, NULL,
+                                    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static int committed(void *user, sqlite3 *handle, const char *name, int pages)
+{
+    struct writer *writer = user;
+
+    (void)handle;
+    (void)name;
+    writer->log_pages = (uint32_t)pages;
+    return SQLITE_OK;
+}
+
 void writer_run(struct lane *lane, struct lane_list *items)
 {
     struct writer *writer = OWNER_OF(lane, struct writer, lane);
@@ -125,6 +181,7 @@ void writer_run(struct lane *lane, struct lane_list *items)
             batch->full = writer->full;
         }
         lane_give_back(lane, &group);
+        tidy(writer);
     }
 }
 
@@ -161,10 +218,12 @@ static int open_reserve(struct writer *writer, const char *path)
 int writer_open(struct writer *writer, const char *path,
                 char message[STORE_MESSAGE_BYTES])
 {
-    *writer = (struct writer){0};
+    *writer = (struct writer){.sync = STORE_SYNC_FULL,
+                              .sync_now = STORE_SYNC_FULL};
     int ret = database_open(&writer->database, path, DATABASE_WRITE, message);
     if (ret != 0)
         return ret;
+    sqlite3_wal_hook(writer->database.handle, committed, writer);
 
     ret = writer_prepare(writer);
     if (ret == 0)
@@ -191,13 +250,8 @@ close_database:
 int writer_set_up(struct writer *writer, const struct store_options *options,
                   char message[STORE_MESSAGE_BYTES])
 {
-    static const char *const syncs[] = {
-        [STORE_SYNC_FULL] = "PRAGMA synchronous = FULL",
-        [STORE_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
-        [STORE_SYNC_OFF] = "PRAGMA synchronous = OFF",
-    };
-
-    int code = database_run(&writer->database, syncs[options->sync]);
+    writer->sync = options->sync;
+    int code = set_sync(writer, writer->sync);
     if (code == SQLITE_OK && options->compacts)
         code = database_run(&writer->database, "VACUUM");
     if (code != SQLITE_OK)

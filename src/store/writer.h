@@ -8,6 +8,9 @@
  * refuses is taken out and the others are run again without it.  When the disk
  * refuses, all of the group are refused.
  *
+ * A group that holds nothing but cursors is written without a sync: they may
+ * lag behind, and an event must not wait for them.
+ *
  * Disk full: the reserve, a file beside the database, is given up and the
  * group tried again.  Until the writer has the reserve back, `full` is true.
  */
@@ -46,6 +49,9 @@ struct writer {
     uint64_t change;   /* the last `changed` that was given out */
     uint64_t sequence; /* of the last event */
     bool full;
+    enum store_sync sync;     /* of all but cursors */
+    enum store_sync sync_now; /* of the connection */
+    uint32_t log_pages;       /* since it went back into the file */
 };
 
 /* Opens the file at `path`, without starting the thread.  See store_open(). */
