@@ -3,17 +3,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <wolfssl/wolfcrypt/settings.h>
 
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 #include "base/address.h"
 #include "base/limits.h"
 #include "crypto/tls_output.h"
 #include "crypto/tls_private.h"
+
+/* RFC 1035 section 2.3.4. */
+#define LABEL_BYTES_MAX 63
 
 struct tls_session {
     WOLFSSL *library;
@@ -30,6 +35,8 @@ struct tls_session {
 
     struct tls_output output;
     struct fingerprint peer;
+    /* A name of one label, which the library leaves to us; else empty. */
+    char label[LABEL_BYTES_MAX + 1];
 };
 
 const char *tls_error_text(enum tls_error error)
@@ -192,6 +199,39 @@ static bool read_peer(struct tls_session *session)
     return read;
 }
 
+/* Whether one of the names that a certificate is for is `label`.  A star stands
+ * for none: it would do so for every host of a network (RFC 9525 section 6.3
+ * has it beside other labels). */
+static bool has_label(const unsigned char *der, int size, const char *label)
+{
+    struct DecodedCert certificate;
+    bool found = false;
+
+    InitDecodedCert(&certificate, der, (word32)size, NULL);
+    if (ParseCert(&certificate, CERT_TYPE, NO_VERIFY, NULL) == 0)
+        for (const struct DNS_entry *name = certificate.altNames; name;
+             name = name->next)
+            found |= name->type == ASN_DNS_TYPE &&
+                     name->len == (int)strlen(label) &&
+                     strncasecmp(name->name, label, strlen(label)) == 0;
+    FreeDecodedCert(&certificate);
+    return found;
+}
+
+static bool is_who_was_called(struct tls_session *session)
+{
+    int size = 0;
+
+    if (session->label[0] == '\0')
+        return true;
+    WOLFSSL_X509 *certificate = wolfSSL_get_peer_certificate(session->library);
+    const unsigned char *der = wolfSSL_X509_get_der(certificate, &size);
+    bool is_it = der != NULL && size > 0 && has_label(der, size, session->label);
+
+    wolfSSL_X509_free(certificate);
+    return is_it;
+}
+
 /* Goes on with the handshake as far as what was fed reaches. */
 static void shake_hands(struct tls_session *session)
 {
@@ -199,7 +239,9 @@ static void shake_hands(struct tls_session *session)
                                  : wolfSSL_connect(session->library);
 
     if (ret == WOLFSSL_SUCCESS) {
-        if (session->is_server || session->is_https || read_peer(session))
+        if (!is_who_was_called(session))
+            fail(session, DOMAIN_NAME_MISMATCH);
+        else if (session->is_server || session->is_https || read_peer(session))
             session->state = TLS_OPEN;
         else
             fail(session, NO_PEER_CERT);
@@ -268,6 +310,16 @@ static bool check_address(WOLFSSL *library, const struct address *address)
     return wolfSSL_check_ip_address(library, text) == WOLFSSL_SUCCESS;
 }
 
+/* A name of one label.  The library knows only localhost among those. */
+static bool is_label(const char *host)
+{
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t size = strlen(host);
+
+    return size > 0 && size <= LABEL_BYTES_MAX && strspn(host, bytes) == size;
+}
+
 /* Says whom the session is to be with, and whose certificate is expected. */
 static bool set_host(struct tls_session *session, const char *host,
                      bool is_checked)
@@ -280,6 +332,10 @@ static bool set_host(struct tls_session *session, const char *host,
     /* RFC 6066 section 3; a name that is none goes without. */
     (void)wolfSSL_UseSNI(library, WOLFSSL_SNI_HOST_NAME, host,
                          (unsigned short)strlen(host));
+    if (is_checked && is_label(host)) {
+        memcpy(session->label, host, strlen(host) + 1);
+        return true;
+    }
     return !is_checked ||
            wolfSSL_check_domain_name(library, host) == WOLFSSL_SUCCESS;
 }

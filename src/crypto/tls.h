@@ -95,9 +95,8 @@ void tls_context_close(struct tls_context *context);
  * flight is there to be taken at once. */
 struct tls_session *tls_session_open(struct tls_context *context,
                                      uint32_t output_bytes_max);
-/* The same with an HTTPS server, called by a name or an IP address; a name must
- * have a dot in it, or be localhost, to be checked.  Where it cannot be checked
- * the session is FAILED from the start. */
+/* The same with an HTTPS server, called by a name or an IP address.  A name
+ * that no certificate could be for makes the session FAILED from the start. */
 struct tls_session *tls_session_open_https(struct tls_context *context,
                                            const char *host,
                                            uint32_t output_bytes_max);

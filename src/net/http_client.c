@@ -21,7 +21,7 @@ const char *http_call_error_text(const struct http_call_result *result)
     case HTTP_CALL_GOOD:
         return "answered";
     case HTTP_CALL_NO_TLS:
-        return "https needs a bundle of authorities to trust";
+        return "https needs authorities to trust: ferry/callback_ca";
     case HTTP_CALL_TLS:
         return tls_error_text(result->tls_error);
     case HTTP_CALL_RESOLVE:

@@ -1,5 +1,6 @@
 """Observers with https addresses: whose certificate is taken, and whose not."""
 
+import os
 import signal
 import ssl
 import subprocess
@@ -83,6 +84,8 @@ def certificates(tmp_path_factory):
     made.make("of-old", "old-root")
     made.make("of-good", "good")  # which is no authority
     made.make("alone")
+    made.make("label", "root", names="DNS:observer,IP:127.0.0.1")
+    made.make("star", "root", names="DNS:*")
     return made
 
 
@@ -90,12 +93,12 @@ def certificates(tmp_path_factory):
 def server(make_node, tmp_path):
     """A node whose bundle of authorities is `bundle`."""
 
-    def make(bundle, more=""):
+    def make(bundle, more="", **options):
         conf = tmp_path / "ferry.conf"
         conf.write_text(f"<CONF><ferry><callback_ca>{bundle}</callback_ca>{more}"
                         "</ferry></CONF>")
         conf.chmod(0o640)
-        node = make_node(options=["--config", conf])
+        node = make_node(options=["--config", conf], **options)
         node.conf = conf
         return node.start()
 
@@ -266,3 +269,89 @@ def test_the_policy_of_addresses_holds_for_https(server, certificates, observe):
     fail_a_job(node)
     assert failed(node, subscription) == "the address is not allowed"
     assert not named.received
+
+
+@pytest.fixture
+def elsewhere(binary, tmp_path):
+    """Makes the binary see other files: after `script`, in a file system view
+    of its own."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"]).returncode:
+        pytest.skip("needs root, for a file system view of its own")
+
+    def make(script):
+        program = tmp_path / "elsewhere"
+        program.write_text(f"#!/bin/sh\nexec unshare -m sh -ec '{script}; exec "
+                           f"{binary} \"$@\"' sh \"$@\"\n")
+        program.chmod(0o700)
+        return program
+
+    return make
+
+
+@pytest.fixture
+def observer_is_a_name(elsewhere, tmp_path):
+    """The binary where "observer" is the name of this machine."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 observer\n")
+    return elsewhere(f"mount --bind {hosts} /etc/hosts")
+
+
+def test_a_name_without_a_dot_is_proved_like_any(
+        observer_is_a_name, server, certificates, observe):
+    node = server(certificates.bundle("root"), binary=observer_is_a_name)
+    for certificate, why in (("label", None), ("good", NAME), ("star", NAME)):
+        observer = observe(context=certificates.context(certificate))
+        observer.url = observer.url.replace("127.0.0.1", "observer")
+        subscription, = subscribe(node, observer, "job")
+        fail_a_job(node)
+        if why is None:
+            delivered(observer)
+        else:
+            assert failed(node, subscription) == why
+            assert not observer.received
+
+
+NO_BUNDLE = ("for place in /etc/ssl /etc/pki; do if [ -d $place ]; then "
+             "mount -t tmpfs none $place; fi; done")
+
+
+def test_a_system_without_authorities_says_what_to_configure(
+        elsewhere, make_node, certificates, observe, tmp_path):
+    """https is refused when one subscribes, http is not; what was subscribed
+    before, with a bundle, says why it waits; and one that is configured
+    mends it."""
+    conf = tmp_path / "ferry.conf"
+    ca = f"<callback_ca>{certificates.bundle('root')}</callback_ca>"
+    insecure = "<callback_insecure>localhost</callback_insecure>"
+
+    def configure(text):
+        conf.write_text(f"<CONF><ferry>{text}</ferry></CONF>")
+        conf.chmod(0o640)
+
+    configure(ca)
+    node = make_node(options=["--config", conf]).start()
+    observer = observe(context=certificates.context("good"))
+    subscription, = subscribe(node, observer, "job")
+    node.stop()
+
+    configure(insecure)
+    node.binary = str(elsewhere(NO_BUNDLE))
+    node.start()
+    with pytest.raises(zeep.exceptions.Fault) as fault:
+        subscribe(node, observer, "job")
+    assert "callback_ca" in fault.value.message
+    plain = observe()
+    subscribe(node, plain, "job")
+    unchecked = observe(context=certificates.context("alone"),
+                        host="localhost")
+    subscribe(node, unchecked, "job")
+    fail_a_job(node)
+    delivered(plain)
+    delivered(unchecked)
+    assert "ferry/callback_ca" in failed(node, subscription)
+    assert not observer.received
+
+    configure(ca)
+    node.process.send_signal(signal.SIGHUP)
+    node.client(EVENT).Redeliver(SubscriptionID=subscription, AfterSequence=0)
+    delivered(observer)

@@ -51,5 +51,18 @@
     "0oSv46Zr1qPMMAoGCCqGSM49BAMCA0gAMEUCIHKdONSDuhj8ZxG1EwdtJkYXY9vo\n" \
     "slE4QU6nv3Fb8CxDAiEA0Z3EXnKyteOXJAUsWUrRVHkCXNCrRnz9v0V6ytFWySg=\n" \
     "-----END CERTIFICATE-----\n"
+/* Of key A, for DNS Observer, * and observer2.example, email mail, and with the
+ * common name "common". */
+#define CERTIFICATE_LABEL \
+    "-----BEGIN CERTIFICATE-----\n" \
+    "MIIBdzCCARygAwIBAgIBATAKBggqhkjOPQQDAjARMQ8wDQYDVQQDDAZjb21tb24w\n" \
+    "IBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBExDzANBgNVBAMMBmNv\n" \
+    "bW1vbjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIf51K8qH1tW7jY0RIN6IGW3\n" \
+    "Gk+vUiIn1YG2oFULJHW2jdKzcnnLMqfSXVz4R7vu7iyDPo0L+k0vGQmpdB/BG5Gj\n" \
+    "YzBhMC8GA1UdEQQoMCaCCE9ic2VydmVyggEqgQRtYWlsghFvYnNlcnZlcjIuZXhh\n" \
+    "bXBsZTAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBSvXZHSBp0MQjY/odKEr+Om\n" \
+    "a9ajzDAKBggqhkjOPQQDAgNJADBGAiEAzp5+oGODo8pQ6xyLTgucwsWuougXgZOU\n" \
+    "Wi3npuH4wfACIQC7GM4Y73XXN7NTFyx35HReAs2v2R+yqgIO7uSqNLPYUw==\n" \
+    "-----END CERTIFICATE-----\n"
 
 #endif

@@ -192,6 +192,50 @@ Test(tls_https, a_client_looks_at_signer_name_and_time)
     }
 }
 
+#define LABEL_63                                                    \
+    "abcdefghijklmnopqrstuvwxyz-bcdefghijklmnopqrstuvwxyz-bcdefghijk"
+
+/* The library leaves them to us: the handshake has ended then. */
+Test(tls_https, a_name_without_a_dot_is_looked_at_before_anything_is_said)
+{
+    static const struct {
+        const char *what;
+        bool is_checked;
+        const char *host;
+        enum tls_error error;
+    } rows[] = {
+        {"a name without a dot", true, "observer", TLS_ERROR_NONE},
+        {"the same in capitals", true, "OBSERVER", TLS_ERROR_NONE},
+        {"its name with a dot", true, "observer2.example", TLS_ERROR_NONE},
+        {"the beginning of a name", true, "observe", TLS_ERROR_NAME},
+        {"more than a name", true, "observer2", TLS_ERROR_NAME},
+        {"a star is no name", true, "other", TLS_ERROR_NAME},
+        {"localhost is none of them", true, "localhost", TLS_ERROR_NAME},
+        {"an email is no name", true, "mail", TLS_ERROR_NAME},
+        {"the common name is none", true, "common", TLS_ERROR_NAME},
+        {"no name at all", true, "a b", TLS_ERROR_NAME},
+        {"a label of 63 bytes", true, LABEL_63, TLS_ERROR_NAME},
+        {"a label of 64 bytes", true, LABEL_63 "a", TLS_ERROR_NAME},
+        {"unchecked", false, "mail", TLS_ERROR_NONE},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tls_context *context = tls_context_open_https_client(
+            rows[i].is_checked ? text_of(CERTIFICATE_LABEL) : TEXT_ABSENT);
+        cr_assert_not_null(context, "%s", rows[i].what);
+        meet(context, rows[i].host, CERTIFICATE_LABEL, OUTPUT_BYTES_MAX);
+        if (rows[i].error == TLS_ERROR_NONE)
+            expect_talk(rows[i].what);
+        else
+            cr_expect_eq(tls_session_state(client), TLS_FAILED, "%s",
+                         rows[i].what);
+        cr_expect_eq(tls_session_error(client), rows[i].error, "%s: %s",
+                     rows[i].what, tls_error_text(tls_session_error(client)));
+        part();
+        tls_context_close(context);
+    }
+}
+
 Test(tls_https, pieces_of_any_size_make_the_same_handshake)
 {
     struct tls_context *context =
