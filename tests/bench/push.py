@@ -5,14 +5,17 @@ usage: push.py FERRY PUSH_SINK [PART...]   parts: restart rate latency dead
                                            given
 
 Observers are one program on this machine (push_sink.c); it takes its share of
-the same processors.  Lateness counts from an event's Time, just before its
-commit, to its receipt: more than from the commit.
+the same processors.  Lateness counts from an event's Time, before its commit,
+to its receipt: more than from the commit, by its sync and that of what is
+before it on the way to the disk.
 """
 
 import concurrent.futures
 import contextlib
 import http.client
 import os
+import random
+import re
 import resource
 import sqlite3
 import subprocess
@@ -34,18 +37,30 @@ SUBMIT = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">
 </LocalLocation><RetryParameters><Count>0</Count></RetryParameters></Order>]]>
 </Definition></x:SubmitRequest></e:Body></e:Envelope>"""
 
+SUBSCRIBE = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">
+<e:Body><x:SubscribeRequest
+xmlns:x="urn:Aspera:XML:IScpTransferNET:2006/04:Types"><JobID>0</JobID>
+<JobObserver><Address>{url}</Address></JobObserver></x:SubscribeRequest>
+</e:Body></e:Envelope>"""
+UNSUBSCRIBE = """<e:Envelope
+xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>
+<x:UnsubscribeRequest xmlns:x="urn:Aspera:XML:IScpTransferNET:2006/04:Types">
+<SubscriptionID>{id}</SubscriptionID></x:UnsubscribeRequest></e:Body>
+</e:Envelope>"""
+
 
 def http_to(soap):
     return contextlib.closing(http.client.HTTPConnection(
         soap.removeprefix("http://")))
 
 
-def post(connection, body):
-    connection.request("POST", "/services/soap/Transfer-201210", body,
+def post(connection, body, service="Transfer-201210"):
+    connection.request("POST", f"/services/soap/{service}", body,
                        {"Content-Type": "text/xml"})
     answer = connection.getresponse()
     text = answer.read()
     assert answer.status == 200, text
+    return text.decode()
 
 
 class Sink:
@@ -64,14 +79,13 @@ class Sink:
     def reset(self):
         self.ask("reset")
 
-    def report(self):
-        return [int(n) for n in self.ask("report").split()]
+    def report(self, word="report"):
+        return [int(n) for n in self.ask(word).split()]
 
     def wait(self, count, seconds=300):
         end = time.monotonic() + seconds
-        while self.report()[0] < count and time.monotonic() < end:
+        while int(self.ask("count")) < count and time.monotonic() < end:
             time.sleep(0.02)
-        return self.report()
 
 
 class Server(nodes.Node):
@@ -181,7 +195,8 @@ def rate(server, sink):
         sink.reset()
         begin = time.monotonic()
         server.start()
-        got = sink.wait(count * events)[0]
+        sink.wait(count * events)
+        got = int(sink.ask("count"))
         seconds = time.monotonic() - begin
         print(f"rate, {count} subscriptions behind {events} stored events: "
               f"{got / seconds:,.0f} notifications/s taken, "
@@ -194,11 +209,28 @@ def rate(server, sink):
         begin = time.monotonic()
         server.submit(jobs, min(8, jobs))
         # Of each job Connecting, Error and Stop.
-        got = sink.wait(count * jobs * 3, 120)[0]
+        sink.wait(count * jobs * 3, 120)
+        got = int(sink.ask("count"))
         seconds = time.monotonic() - begin
         print(f"rate, {count} subscriptions, {jobs} jobs submitted: "
               f"{got / seconds:,.0f} notifications/s from commit to 2xx",
               flush=True)
+
+
+def syncs(folder):
+    """What the disk itself takes for a page: median and p99, in ms."""
+    path = os.path.join(folder, "syncs")
+    times = []
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(200):
+            begin = time.monotonic()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            times.append((time.monotonic() - begin) * 1000)
+            time.sleep(0.005)
+    os.unlink(path)
+    times.sort()
+    return times[100], times[198]
 
 
 def latency(server, sink):
@@ -214,35 +246,71 @@ def latency(server, sink):
             time.sleep(pause_s)
         time.sleep(0.5)
         got, middle, high, most = sink.report()
+        disk = "of %.1f and %.1f ms" % syncs(server.state)
         place = "tmpfs" if server.state.startswith("/dev/shm") else "disk"
         print(f"latency, {place}, {count} subscriptions, a job in {pause_s} s: p50 "
               f"{middle / 1000:.1f} ms, p99 {high / 1000:.1f} ms, most "
-              f"{most / 1000:.1f} ms ({got} notifications)", flush=True)
+              f"{most / 1000:.1f} ms ({got} notifications; a sync {disk})",
+              flush=True)
 
 
 def dead(server, sink):
-    pairs = []
-    for _ in range(5):
-        figures = []
-        for extra in ([], [f"http://127.0.0.1:{sink.ports[PORTS]}/slow",
-                           "http://127.0.0.1:9/dead"]):
-            server.change(lambda database: server.subscribe(
-                database, urls(sink, 1000) + extra))
-            server.start()
-            server.submit()
-            time.sleep(1)
+    """Both halves of a pair are of one process, in turns of a few jobs each:
+    whatever else this machine does meets both.  A job's three events go to
+    all at once; its p99 is that of its 3,000 notifications, and the half's is
+    the median of its jobs': one moment at which something else had the
+    processors is one job of many."""
+    live, jobs, turns = 1000, 12, "0110100110010110"
+    extra = [f"http://127.0.0.1:{sink.ports[PORTS]}/slow",
+             "http://127.0.0.1:9/dead"]
+    server.change(lambda database: server.subscribe(database,
+                                                    urls(sink, live)))
+    server.start()
+    ratios, ratios_all = [], []
+    with http_to(server.soap) as soap:
+        def turn(beside):
+            laps = []
+            ids = [re.search("[0-9a-f-]{36}", post(
+                soap, SUBSCRIBE.format(url=url), "IScpTransferNET-200604"))[0]
+                   for url in extra if beside]
+            for _ in range(jobs):
+                due = int(sink.ask("count")) + 3 * live
+                sink.ask("lap")
+                post(soap, SUBMIT)
+                sink.wait(due, 30)
+                laps.append(sink.report("lap")[2])
+                time.sleep(random.uniform(0.03, 0.08))
+            for one in ids:
+                post(soap, UNSUBSCRIBE.format(id=one),
+                     "IScpTransferNET-200604")
+            return laps
+
+        turn(False)
+        turn(True)  # connections are there, memory is taken
+        for number in range(5):
             sink.reset()
-            for _ in range(10):
-                server.submit()
-                time.sleep(0.5)
-            time.sleep(0.5)
-            figures.append(sink.report()[2])
-        pairs.append((figures[1] / figures[0], *figures))
-        print(f"dead, p99 of 1,000 live: {figures[0] / 1000:.1f} ms alone, "
-              f"{figures[1] / 1000:.1f} ms beside a dead and a slow one",
-              flush=True)
-    print(f"dead, median of 5 pairs: {sorted(pairs)[2][0]:.2f} times the p99 "
-          "alone", flush=True)
+            laps = [[], []]
+            for letter in turns:
+                beside = int(letter) ^ number & 1
+                sink.ask(f"bin {beside}")
+                laps[beside] += turn(beside)
+            alone, beside = (nodes.median(some) / 1000 for some in laps)
+            ratios.append(beside / alone)
+            reports = []
+            for some in "01":
+                sink.ask("bin " + some)
+                reports.append(sink.report())
+            ratios_all.append(reports[1][2] / reports[0][2])
+            print(f"dead, {live:,} live, {len(laps[0])} jobs alone and "
+                  f"{len(laps[1])} beside a dead and a slow one: p99 of a job "
+                  f"{alone:.1f} and {beside:.1f} ms ({ratios[-1]:.3f}); of all "
+                  f"{reports[0][0]:,} {reports[0][2] / 1000:.1f} and "
+                  f"{reports[1][2] / 1000:.1f} ms ({ratios_all[-1]:.2f})",
+                  flush=True)
+    print(f"dead, median of 5 pairs: {nodes.median(ratios):.3f} times the p99 "
+          f"alone ({min(ratios):.3f} to {max(ratios):.3f}); of all together "
+          f"{nodes.median(ratios_all):.2f} ({min(ratios_all):.2f} to "
+          f"{max(ratios_all):.2f})", flush=True)
 
 
 def memory(server, sink):
@@ -300,7 +368,7 @@ def burst(server, sink):
     while got < due and time.monotonic() < begin + 600:
         time.sleep(0.1)
         most = max(most, server.memory())
-        got = sink.report()[0]
+        got = int(sink.ask("count"))
     seconds = time.monotonic() - begin
     time.sleep(1)  # whatever comes twice
     got = sink.report()[0]

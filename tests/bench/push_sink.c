@@ -3,7 +3,11 @@
  *
  *   push_sink PORTS          prints "port N" for each, then answers lines:
  *     reset                  forgets what was measured
- *     report                 count, and p50, p99 and the most in microseconds
+ *     bin 0, bin 1           what comes from here on is measured in this one
+ *     count                  of the bin
+ *     report                 of the bin: count, and p50, p99 and the most in
+ *                            microseconds
+ *     lap                    the same of what came since the last lap
  *
  * The path decides: /slow answers after 300 ms, /silent never, /fail with 500,
  * all else at once; only the last are measured.  Lateness is the time from an
@@ -35,8 +39,11 @@ struct conn {
 
 static int epoll;
 static struct conn *slow;
-static uint32_t *late; /* microseconds */
-static uint64_t count;
+static struct bin {
+    uint32_t *late; /* microseconds */
+    uint64_t count;
+    uint64_t lap; /* where it began */
+} bins[2], *bin = bins;
 
 static int64_t wall_us(void)
 {
@@ -61,7 +68,7 @@ static void measure(const char *body)
     struct tm tm = {0};
     double seconds;
 
-    count++;
+    bin->count++;
     if (at == NULL || sscanf(at, "<Time>%d-%d-%dT%d:%d:%lfZ", &tm.tm_year,
                              &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
                              &seconds) != 6)
@@ -70,8 +77,8 @@ static void measure(const char *body)
     tm.tm_mon--;
     int64_t then = (int64_t)timegm(&tm) * 1000000 + (int64_t)(seconds * 1e6);
     int64_t spent = wall_us() - then;
-    if (count <= LATE_MAX)
-        late[count - 1] = spent < 0 ? 0 : (uint32_t)spent;
+    if (bin->count <= LATE_MAX)
+        bin->late[bin->count - 1] = spent < 0 ? 0 : (uint32_t)spent;
 }
 
 static void take_one(struct conn *conn, char *head_end)
@@ -159,6 +166,21 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Of all that came after the first ones. */
+static void report(uint64_t first)
+{
+    uint64_t last = bin->count < LATE_MAX ? bin->count : LATE_MAX;
+    uint64_t count = first < last ? last - first : 0;
+    uint32_t *sorted = malloc((count + 1) * sizeof *sorted);
+
+    memcpy(sorted, bin->late + first, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_size);
+    printf("%llu %u %u %u\n", (unsigned long long)(bin->count - first),
+           count ? sorted[count / 2] : 0, count ? sorted[count * 99 / 100] : 0,
+           count ? sorted[count - 1] : 0);
+    free(sorted);
+}
+
 static void command(void)
 {
     char line[64];
@@ -166,17 +188,20 @@ static void command(void)
     if (fgets(line, sizeof line, stdin) == NULL)
         exit(0);
     if (strncmp(line, "reset", 5) == 0) {
-        count = 0;
+        bins[0].count = bins[1].count = 0;
+        bins[0].lap = bins[1].lap = 0;
+        bin = bins;
         puts("reset");
+    } else if (strncmp(line, "bin ", 4) == 0) {
+        bin = &bins[line[4] == '1'];
+        puts("bin");
+    } else if (strncmp(line, "count", 5) == 0) {
+        printf("%llu\n", (unsigned long long)bin->count);
+    } else if (strncmp(line, "lap", 3) == 0) {
+        report(bin->lap);
+        bin->lap = bin->count;
     } else {
-        uint64_t kept = count < LATE_MAX ? count : LATE_MAX;
-        uint32_t *sorted = malloc((kept + 1) * sizeof *sorted);
-        memcpy(sorted, late, kept * sizeof *sorted);
-        qsort(sorted, kept, sizeof *sorted, by_size);
-        printf("%llu %u %u %u\n", (unsigned long long)count,
-               kept ? sorted[kept / 2] : 0, kept ? sorted[kept * 99 / 100] : 0,
-               kept ? sorted[kept - 1] : 0);
-        free(sorted);
+        report(0);
     }
     fflush(stdout);
 }
@@ -187,7 +212,8 @@ int main(int argc, char **argv)
     int *listeners = calloc((size_t)ports, sizeof *listeners);
     struct epoll_event event = {.events = EPOLLIN};
 
-    late = malloc(LATE_MAX * sizeof *late);
+    for (int i = 0; i < 2; i++)
+        bins[i].late = malloc(LATE_MAX * sizeof *bins[i].late);
     epoll = epoll_create1(0);
     for (int i = 0; i < ports; i++) {
         struct sockaddr_in address = {.sin_family = AF_INET};
