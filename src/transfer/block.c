@@ -1,8 +1,13 @@
 #include "transfer/block.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/check.h"
+
+/* 16 pages of 4 KiB: a call costs as much as clearing two or three. */
+#define FORGET_BYTES (64u << 10)
 
 uint8_t *block_take(struct block_pool *pool)
 {
@@ -29,6 +34,18 @@ void block_give(struct block_pool *pool, uint8_t *block)
         pool->spare[pool->spare_count++] = block;
     else
         free(block);
+}
+
+uint32_t block_forget(uint8_t *block, uint32_t from, uint32_t to)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)block + from + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)block + to) / page * page;
+
+    if (to < from || to - from < FORGET_BYTES || first >= end)
+        return from;
+    (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint */
+    return (uint32_t)(end - (uintptr_t)block);
 }
 
 void block_pool_free(struct block_pool *pool)

@@ -5,7 +5,9 @@
  *
  * A session reads and writes files by the block, so that a system call moves
  * hundreds of datagrams' worth.  Blocks given back are kept for the next taker:
- * memory that the kernel has already cleared costs nothing again.  The pool is
+ * memory that the kernel has already cleared costs nothing again.  A slow
+ * session needs little of a block at a time, and tells what it is done with.
+ * The pool is
  * the loop's; the bytes of a block that is taken are whoever's took it.
  */
 #ifndef TRANSFER_BLOCK_H
@@ -30,6 +32,10 @@ struct block_pool {
 uint8_t *block_take(struct block_pool *pool);
 /* NULL is let pass. */
 void block_give(struct block_pool *pool, uint8_t *block);
+/* The bytes from `from` to `to` of a block that is taken are not needed any
+ * more, though the block is: their pages go back to the kernel once they are
+ * worth a call.  Returns up to where they are gone: `from`, or more. */
+uint32_t block_forget(uint8_t *block, uint32_t from, uint32_t to);
 /* When every block was given back. */
 void block_pool_free(struct block_pool *pool);
 

@@ -369,19 +369,35 @@ int docroot_make_folders(struct docroot *docroot, const char *path)
     return 0;
 }
 
+/* An entry, by its folder and its name there. */
+struct entry {
+    int fd; /* borrowed, as of open_parent() */
+    const char *name;
+};
+
+/* The parents of two paths.  With 16 kept folders the second cannot push out
+ * the first. */
+static int open_two(struct docroot *docroot, const char *from, const char *to,
+                    struct entry entries[2])
+{
+    const char *paths[2] = {from, to};
+
+    for (int i = 0; i < 2; i++) {
+        entries[i].fd = open_parent(docroot, paths[i], &entries[i].name);
+        if (entries[i].fd < 0)
+            return entries[i].fd;
+    }
+    return 0;
+}
+
 int docroot_rename(struct docroot *docroot, const char *from, const char *to)
 {
-    const char *from_name;
-    const char *to_name;
+    struct entry at[2];
+    int ret = open_two(docroot, from, to, at);
 
-    int from_fd = open_parent(docroot, from, &from_name);
-    if (from_fd < 0)
-        return from_fd;
-    /* With 16 kept folders the second call cannot push out the first. */
-    int to_fd = open_parent(docroot, to, &to_name);
-    if (to_fd < 0)
-        return to_fd;
-    return renameat(from_fd, from_name, to_fd, to_name) != 0 ? -errno : 0;
+    if (ret == 0 && renameat(at[0].fd, at[0].name, at[1].fd, at[1].name) != 0)
+        ret = -errno;
+    return ret;
 }
 
 int docroot_read_link(struct docroot *docroot, const char *path,
@@ -414,16 +430,12 @@ int docroot_make_link(struct docroot *docroot, const char *target,
 
 int docroot_link(struct docroot *docroot, const char *from, const char *to)
 {
-    const char *from_name;
-    const char *to_name;
+    struct entry at[2];
+    int ret = open_two(docroot, from, to, at);
 
-    int from_fd = open_parent(docroot, from, &from_name);
-    if (from_fd < 0)
-        return from_fd;
-    int to_fd = open_parent(docroot, to, &to_name);
-    if (to_fd < 0)
-        return to_fd;
-    return linkat(from_fd, from_name, to_fd, to_name, 0) != 0 ? -errno : 0;
+    if (ret == 0 && linkat(at[0].fd, at[0].name, at[1].fd, at[1].name, 0) != 0)
+        ret = -errno;
+    return ret;
 }
 
 int docroot_unlink(struct docroot *docroot, const char *path)

@@ -68,6 +68,8 @@ struct sink_block {
     uint8_t *data;       /* owned by the pool */
     uint32_t had_bytes;  /* that arrived since it was taken */
     bool lets_go;        /* its memory, once that is written */
+    uint32_t forgotten;  /* bytes from its begin that are written and gone */
+    uint32_t job_forgets; /* the job's: all below this is written with it */
     struct sink_runs arrived; /* that no job has yet */
     struct sink_runs job;     /* the job's */
     uint32_t job_bytes;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/least.h"
 #include "transfer/sink_parts.h"
 
 /* A block that waits for the disk weighs as much as so many that could be on
@@ -150,11 +151,6 @@ void sink_arrived(void *user, enum fasp_space space, uint64_t place,
         sink->data_top = place + size_bytes;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t sink_room_bytes(const struct sink *sink)
 {
     uint64_t weight =
@@ -196,6 +192,8 @@ static void block_write(struct loop_work *work)
     }
     file_writer_status(writer, &block->status);
     block->took_ns = clock_mono_ns() - start_ns;
+    block->forgotten =
+        block_forget(block->data, block->forgotten, block->job_forgets);
 }
 
 static void block_write_done(struct loop_work *work)
@@ -264,8 +262,22 @@ static uint32_t fill_job(struct sink_block *block, uint32_t end_bytes)
     return bytes;
 }
 
-/* Writes what came of the block, as far as its records are known. */
-static bool start_write(struct sink *sink, struct sink_block *block)
+/* Up to where nothing more comes to the block, and all that came is in its job
+ * or was in one before. */
+static uint32_t done_end(const struct sink *sink,
+                         const struct sink_block *block)
+{
+    uint64_t begin = block->index * BLOCK_BYTES;
+    uint64_t done = least(sink->data_have, sink_known_end(sink));
+
+    if (block->arrived.count > 0)
+        done = least(done, begin + block->arrived.items[0].from);
+    return done > begin ? (uint32_t)least(done - begin, BLOCK_BYTES) : 0;
+}
+
+/* Writes what came of the block, as far as its records are known.  Of one that
+ * is filled slowly, what was written is forgotten. */
+static bool start_write(struct sink *sink, struct sink_block *block, bool whole)
 {
     uint64_t begin = block->index * BLOCK_BYTES;
     uint64_t known = sink_known_end(sink);
@@ -276,6 +288,7 @@ static bool start_write(struct sink *sink, struct sink_block *block)
         fill_job(block, (uint32_t)least(known - begin, BLOCK_BYTES));
     if (block->job_bytes == 0)
         return false;
+    block->job_forgets = whole ? 0 : done_end(sink, block);
     block->state = SINK_WRITING;
     sink->writing_count++;
     sink->writing_bytes += block->job_bytes;
@@ -329,7 +342,7 @@ static bool turn_block(struct sink *sink, struct sink_block *block,
     }
     if (whole || flush || block->lets_go ||
         block->arrived.count == LIMIT_BLOCK_RUNS)
-        start_write(sink, block);
+        start_write(sink, block, whole);
     return true;
 }
 

@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "base/least.h"
+
 #define NO_BLOCK UINT64_MAX
 /* A tenth of a second at the session's rate. */
 #define AHEAD_PARTS 10u
-#define AHEAD_BYTES_MIN (BLOCK_BYTES / 4)
+#define AHEAD_BYTES_MIN (BLOCK_BYTES / 16)
 
 int source_open(struct source *source, struct loop *loop,
                 struct block_pool *pool, struct text docroot,
@@ -123,11 +125,6 @@ static struct scan_file *file_at_place(struct scan_batch *batch, uint64_t place)
     return low < batch->file_count ? &batch->files[low] : NULL;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Adds the bytes of [from, to) to the files that they are of. */
 static void count_bytes(struct source *source, uint64_t from, uint64_t to,
                         bool is_skip)
@@ -161,14 +158,21 @@ const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,
     uint64_t index = place / BLOCK_BYTES;
     uint32_t offset = (uint32_t)(place % BLOCK_BYTES);
     struct source_block *block = find_block(source, index);
-    if (block == NULL || offset >= block->have_bytes) {
+    uint64_t begin = index * BLOCK_BYTES;
+    uint64_t end = least(least(place + want_bytes, source->data_open),
+                         begin + BLOCK_BYTES);
+    /* All of it or nothing: a piece has the same bytes each time. */
+    if (block == NULL || end <= place || end > begin + block->have_bytes ||
+        offset < block->forgotten) {
+        if (block != NULL && block->state == SOURCE_READY &&
+            offset < block->forgotten)
+            free_block(source, block); /* a late repeat: all of it again */
         source->wanted = index;
+        source->wanted_to = place + want_bytes;
         return NULL;
     }
     block->used = ++source->uses;
-    uint32_t left = block->have_bytes - offset;
-    *have_bytes = left < want_bytes ? left : want_bytes;
-    uint64_t end = place + *have_bytes;
+    *have_bytes = (uint32_t)(end - place);
     if (place < source->front)
         count_bytes(source, place, least(end, source->front), false);
     if (end > source->front) {
@@ -293,17 +297,23 @@ static bool evict_one(struct source *source)
     return true;
 }
 
-/* Starts to read the block, or more of it.  Returns false when nothing more
- * can be read now. */
-static bool load_block(struct source *source, uint64_t index)
+/* Starts to read the block, or more of it, unless it has all up to `need`;
+ * then up to `to`.  Both are of the data space.  Returns false when nothing
+ * more can be read now. */
+static bool load_block(struct source *source, uint64_t index, uint64_t need,
+                       uint64_t to)
 {
     uint64_t begin = index * BLOCK_BYTES;
     struct source_block *block = block_at(source, index);
 
     if (begin >= source->data_open || source->data_open <= source->delivered)
         return false;
-    uint64_t left = source->data_open - begin;
-    uint32_t goal_bytes = left < BLOCK_BYTES ? (uint32_t)left : BLOCK_BYTES;
+    need = least(need, source->data_open);
+    uint64_t end = least(source->data_open, begin + BLOCK_BYTES);
+    if (need <= begin)
+        return true;
+    uint32_t need_bytes = (uint32_t)(least(need, end) - begin);
+    uint32_t goal_bytes = (uint32_t)(least(to, end) - begin);
 
     if (block->state != SOURCE_FREE && block->index != index) {
         if (block->state != SOURCE_READY)
@@ -311,7 +321,7 @@ static bool load_block(struct source *source, uint64_t index)
         free_block(source, block);
     }
     if (block->state == SOURCE_LOADING || block->state == SOURCE_HELD ||
-        block->have_bytes >= goal_bytes)
+        block->have_bytes >= need_bytes)
         return true;
 
     if (block->state == SOURCE_FREE) {
@@ -322,7 +332,10 @@ static bool load_block(struct source *source, uint64_t index)
         if (data == NULL)
             return false;
         *block = (struct source_block){
-            .source = source, .index = index, .data = data};
+            .source = source,
+            .index = index,
+            .data = data,
+            .is_again = begin < source->front};
         block->used = ++source->uses;
         source->block_count++;
         if (index < source->lowest)
@@ -348,6 +361,15 @@ static void drop_delivered(struct source *source, uint64_t data_delivered)
             free_block(source, block);
         }
         source->lowest++;
+    }
+    uint64_t begin = source->lowest * BLOCK_BYTES;
+    struct source_block *block = find_block(source, source->lowest);
+    if (source->is_slow && block != NULL && !block->is_again &&
+        data_delivered > begin) {
+        uint32_t to = (uint32_t)(data_delivered - begin);
+        block->forgotten =
+            block_forget(block->data, block->forgotten,
+                         to < block->have_bytes ? to : block->have_bytes);
     }
 }
 
@@ -377,6 +399,7 @@ void source_turn(struct source *source, uint64_t catalogue_delivered,
 {
     uint64_t ahead_bytes = AHEAD_BYTES_MIN + rate_bps / 8 / AHEAD_PARTS;
 
+    source->is_slow = ahead_bytes < BLOCK_BYTES;
     drop_delivered(source, data_delivered);
     drop_batches(source, catalogue_delivered);
 
@@ -384,19 +407,27 @@ void source_turn(struct source *source, uint64_t catalogue_delivered,
     if (source->front < data_delivered)
         source->front = data_delivered;
     uint64_t front = source->front / BLOCK_BYTES;
+    uint64_t at = source->front;
     if (source->wanted != NO_BLOCK) {
-        load_block(source, source->wanted);
-        if (source->wanted > front)
+        uint64_t to = source->wanted_to + ahead_bytes;
+        load_block(source, source->wanted, source->wanted_to,
+                   source->is_slow ? to : UINT64_MAX);
+        if (source->wanted > front) {
             front = source->wanted;
+            at = front * BLOCK_BYTES;
+        }
+        if (source->wanted_to > at && source->wanted == front)
+            at = source->wanted_to;
     }
-    /* A slow session has no second block in memory until it needs it. */
-    uint64_t at = source->front > front * BLOCK_BYTES ? source->front
-                                                      : front * BLOCK_BYTES;
-    uint64_t ahead = (at + ahead_bytes) / BLOCK_BYTES - front;
+    /* A slow session has no second block in memory until it needs it, and of
+     * the first not much more than it sends until the disk answers. */
+    uint64_t need = at + ahead_bytes;
+    uint64_t ahead = need / BLOCK_BYTES - front;
     source->ahead =
         ahead < SOURCE_AHEAD_MAX ? (uint32_t)ahead : SOURCE_AHEAD_MAX;
     for (uint32_t i = 0; i <= source->ahead; i++) {
-        if (!load_block(source, front + i))
+        if (!load_block(source, front + i, source->is_slow ? need : UINT64_MAX,
+                        source->is_slow ? need + ahead_bytes : UINT64_MAX))
             break;
     }
 }

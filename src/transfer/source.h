@@ -57,6 +57,8 @@ struct source_block {
     uint8_t *data;       /* owned by the pool */
     uint32_t have_bytes; /* may be sent; stays so while more is loaded */
     uint32_t goal_bytes; /* what the job at work reads up to */
+    uint32_t forgotten;  /* bytes from its begin that are delivered and gone */
+    bool is_again;       /* was read again: nothing of it is forgotten */
     uint32_t held_count; /* files whose failure is not confirmed */
     struct scan_batch *first_batch; /* the job's */
     struct scan_batch *last_batch;
@@ -96,12 +98,14 @@ struct source {
     uint64_t front;     /* new data was asked for up to here */
     uint64_t new_bytes; /* of data, asked for the first time */
     uint64_t wanted;    /* block asked for in vain; UINT64_MAX = none */
+    uint64_t wanted_to; /* and up to where of the data space */
     uint64_t lowest;    /* no block below this one is in memory */
     uint64_t uses;      /* loads, and calls of source_data() */
     uint32_t block_count;
     uint32_t held_count; /* blocks */
     uint32_t busy_count; /* jobs */
     uint32_t ahead;      /* blocks to read ahead */
+    bool is_slow;        /* holds parts of blocks */
     struct source_block blocks[SOURCE_RING];
 };
 
@@ -128,7 +132,7 @@ const uint8_t *source_data(void *user, enum fasp_space space, uint64_t place,
                            uint32_t want_bytes, uint32_t *have_bytes);
 
 /* Frees what is delivered and starts reads; not from source_data().
- * `rate_bps` decides how far ahead. */
+ * `rate_bps` decides how far ahead: of a slow session, parts of blocks. */
 void source_turn(struct source *source, uint64_t catalogue_delivered,
                  uint64_t data_delivered, uint64_t rate_bps);
 

@@ -282,3 +282,44 @@ Test(sink, bounds_the_runs_of_a_block)
     cr_assert(is_finished);
     check_file(BLOCK_BYTES);
 }
+
+/* What fills slowly goes to disk a few times a second, and its pages back. */
+Test(sink, forgets_what_a_slow_session_has_written)
+{
+    const uint32_t step_bytes = 16384;
+    const uint32_t kept_bytes = (64 << 10) + 2 * step_bytes;
+
+    open_sink(BLOCK_BYTES);
+    settle(false);
+    for (uint32_t at = 0; at + step_bytes < BLOCK_BYTES; at += step_bytes) {
+        cr_assert(come(at, step_bytes));
+        settle(true);
+        cr_assert_eq(sink.block_count, 1);
+        cr_assert_lt(at, sink.held[0]->forgotten + kept_bytes);
+    }
+    cr_assert_eq(sink.held[0]->data[8208], 0);
+    cr_assert_neq(byte_at(8208), 0);
+    cr_assert(come(BLOCK_BYTES - step_bytes, step_bytes));
+    settle(true);
+    cr_assert(is_finished);
+    check_file(BLOCK_BYTES);
+}
+
+/* Behind a gap nothing is known to be done: it stays until the gap is filled,
+ * and then goes too. */
+Test(sink, forgets_nothing_behind_a_gap)
+{
+    open_sink(BLOCK_BYTES);
+    settle(false);
+    cr_assert(come(PIECE_BYTES, BLOCK_BYTES / 2));
+    settle(true);
+    cr_assert_eq(sink.held[0]->forgotten, 0);
+    cr_assert(come(0, PIECE_BYTES));
+    settle(true);
+    cr_assert_gt(sink.held[0]->forgotten, BLOCK_BYTES / 2 - 8192);
+    cr_assert(come(BLOCK_BYTES / 2 + PIECE_BYTES,
+                   BLOCK_BYTES / 2 - PIECE_BYTES));
+    settle(true);
+    cr_assert(is_finished);
+    check_file(BLOCK_BYTES);
+}

@@ -14,6 +14,8 @@ static struct block_pool pool;
 static struct source source;
 static struct scan *scan;
 static uint32_t ready_count;
+static uint64_t rate_bps;
+static uint64_t delivered_bytes;
 
 static void told_started(struct source_owner *owner,
                          const struct scan_batch *batch, struct scan_file *file)
@@ -49,6 +51,8 @@ static void set_up(void)
 {
     struct text path;
 
+    rate_bps = 1000000000;
+    delivered_bytes = 0;
     folder_open();
     folder_shell("yes 'a block and another' | head -c "
                  "$((80 * 1048576)) > file");
@@ -97,7 +101,7 @@ static void get(uint64_t place, uint32_t bytes)
         if (data != NULL)
             break;
         uint32_t before = ready_count;
-        source_turn(&source, 0, 0, 1000000000);
+        source_turn(&source, 0, delivered_bytes, rate_bps);
         while (ready_count == before) {
             /* else nothing will ever come of it */
             cr_assert(source_is_busy(&source), "block %u is not read",
@@ -131,4 +135,80 @@ Test(source, keeps_what_is_asked_for)
         cr_assert_eq(ready_count, before, "read again at block %u",
                      (unsigned)i);
     }
+}
+
+/* Bytes of blocks that a slow session has in memory. */
+static uint32_t held_bytes(void)
+{
+    uint32_t bytes = 0;
+
+    for (uint32_t i = 0; i < SOURCE_RING; i++) {
+        const struct source_block *block = &source.blocks[i];
+        if (block->state != SOURCE_FREE)
+            bytes += block->have_bytes - block->forgotten;
+    }
+    return bytes;
+}
+
+/* At 1 Mbit/s a block is 8 s: it is read in parts, and what is delivered of
+ * it goes. */
+Test(source, holds_parts_of_blocks_of_a_slow_session)
+{
+    const uint32_t step_bytes = 16384;
+
+    rate_bps = 1000000;
+    for (uint64_t at = 0; at < 3 * BLOCK_BYTES; at += step_bytes) {
+        get(at, step_bytes);
+        delivered_bytes = at;
+        source_turn(&source, 0, delivered_bytes, rate_bps);
+        while (source_is_busy(&source))
+            loop_run_once(loop);
+        cr_assert_leq(held_bytes(), BLOCK_BYTES / 3, "%u at %u",
+                      (unsigned)held_bytes(), (unsigned)at);
+    }
+    cr_assert_leq(pool.taken_count, 2);
+}
+
+/* A repeat of what was delivered after all: the pages are gone, and zeros are
+ * not what the file has. */
+Test(source, reads_again_what_it_forgot)
+{
+    rate_bps = 1000000;
+    for (uint32_t at = 0; at < BLOCK_BYTES / 2; at += 16384)
+        get(at, 16384);
+    delivered_bytes = BLOCK_BYTES / 2;
+    source_turn(&source, 0, delivered_bytes, rate_bps);
+    while (source_is_busy(&source))
+        loop_run_once(loop);
+    cr_assert_gt(source.blocks[0].forgotten, 0);
+    cr_assert_eq(source.blocks[0].data[8192], 0);
+    get(8192, PIECE_BYTES);
+    get(BLOCK_BYTES / 2, PIECE_BYTES);
+    source_turn(&source, 0, delivered_bytes, rate_bps);
+    get(8192, PIECE_BYTES);
+}
+
+/* What the receiver has is passed over, into the middle of a block. */
+Test(source, a_slow_session_goes_on_behind_what_is_skipped)
+{
+    rate_bps = 1000000;
+    get(0, PIECE_BYTES);
+    get(3 * BLOCK_BYTES + BLOCK_BYTES / 2, PIECE_BYTES);
+    delivered_bytes = 5 * BLOCK_BYTES + BLOCK_BYTES - PIECE_BYTES;
+    get(5 * BLOCK_BYTES + BLOCK_BYTES - PIECE_BYTES, PIECE_BYTES);
+    get(6 * BLOCK_BYTES, PIECE_BYTES);
+}
+
+/* A block that is read again in parts gives a piece of it whole. */
+Test(source, gives_a_piece_whole_each_time)
+{
+    rate_bps = 1000000;
+    for (uint32_t at = 0; at + PIECE_BYTES < BLOCK_BYTES; at += PIECE_BYTES)
+        get(at, PIECE_BYTES);
+    delivered_bytes = BLOCK_BYTES / 2;
+    source_turn(&source, 0, delivered_bytes, rate_bps);
+    while (source_is_busy(&source))
+        loop_run_once(loop);
+    for (uint32_t at = 0; at + PIECE_BYTES < BLOCK_BYTES; at += PIECE_BYTES)
+        get(at, PIECE_BYTES);
 }
