@@ -93,6 +93,8 @@ static void flush(struct subscriptions *subs)
     if (batch == NULL)
         return;
     subs->commits_waiting++;
+    /* No event waits for cursors: an old one costs a second delivery. */
+    store_batch_may_lag(batch);
     store_commit(subs->store, batch, subs, flushed);
 }
 

@@ -10,7 +10,6 @@ struct store_batch *store_batch_new(void)
 
     CHECK(batch != NULL);
     arena_init(&batch->arena, LIMIT_STORE_BATCH_BYTES);
-    batch->is_lazy = true;
     return batch;
 }
 
@@ -30,8 +29,6 @@ static struct change *add(struct store_batch *batch, enum change_kind kind)
         return NULL;
     }
     change->kind = kind;
-    if (kind != CHANGE_SET_CURSOR)
-        batch->is_lazy = false;
     if (batch->first == NULL)
         batch->first = change;
     else
@@ -127,6 +124,11 @@ void store_batch_set_cursor(struct store_batch *batch, struct uuid uuid,
         return;
     change->uuid = uuid;
     change->cursor = cursor;
+}
+
+void store_batch_may_lag(struct store_batch *batch)
+{
+    batch->may_lag = true;
 }
 
 void batch_add_purge(struct store_batch *batch, const struct store_purge *purge)

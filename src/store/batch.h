@@ -40,7 +40,7 @@ struct store_batch {
     struct change *last;
     uint32_t change_count;
     bool out_of_memory;
-    bool is_lazy; /* holds nothing but cursors */
+    bool may_lag; /* it needs no sync of its own */
 
     void *user;
     store_done_fn done;

@@ -130,10 +130,13 @@ void store_batch_add_event(struct store_batch *batch,
 void store_batch_remove_subscription(struct store_batch *batch,
                                      struct uuid uuid);
 void store_batch_remove_user(struct store_batch *batch, struct text name);
-/* Sets the cursor of a subscription.  A batch with nothing else waits for no
- * disk: a kill leaves it, a loss of power may take it back to an earlier one. */
+/* Sets the cursor of a subscription. */
 void store_batch_set_cursor(struct store_batch *batch, struct uuid uuid,
                             uint64_t cursor);
+
+/* The batch needs no sync of its own: a kill leaves it, a loss of power may
+ * undo it, unless something that was committed later is there. */
+void store_batch_may_lag(struct store_batch *batch);
 
 /* Gives up a batch that is not to be committed. */
 void store_batch_free(struct store_batch *batch);

@@ -35,12 +35,11 @@ static bool has_changes(const struct lane_list *group)
     return false;
 }
 
-/* Cursors only: they may lag, so that no event has to wait until a disk has
- * synced them. */
+/* Whether nobody waits for the disk to have it. */
 static bool is_lazy(const struct lane_list *group)
 {
     for (struct lane_item *item = group->first; item; item = item->next) {
-        if (batch_of(item)->result == 0 && !batch_of(item)->is_lazy)
+        if (batch_of(item)->result == 0 && !batch_of(item)->may_lag)
             return false;
     }
     return true;

@@ -8,8 +8,8 @@
  * refuses is taken out and the others are run again without it.  When the disk
  * refuses, all of the group are refused.
  *
- * A group that holds nothing but cursors is written without a sync: they may
- * lag behind, and an event must not wait for them.
+ * A group of batches that may all lag is written without a sync, so that an
+ * event need not wait for them.
  *
  * Disk full: the reserve, a file beside the database, is given up and the
  * group tried again.  Until the writer has the reserve back, `full` is true.

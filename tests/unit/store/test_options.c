@@ -129,15 +129,17 @@ static struct store_batch *event_batch(uint64_t sequence)
     return batch;
 }
 
-static struct store_batch *cursor_batch(uint64_t cursor)
+static struct store_batch *cursor_batch(uint64_t cursor, bool may_lag)
 {
     struct store_batch *batch = store_batch_new();
 
     store_batch_set_cursor(batch, id_of(1), cursor);
+    if (may_lag)
+        store_batch_may_lag(batch);
     return batch;
 }
 
-Test(syncs, an_event_waits_for_the_disk_and_a_cursor_does_not)
+Test(syncs, what_may_lag_waits_for_no_disk)
 {
     /* The log's head is synced with its first page. */
     cr_assert_eq(fixture_commit(&fixture, event_batch(1)), 0);
@@ -152,20 +154,38 @@ Test(syncs, an_event_waits_for_the_disk_and_a_cursor_does_not)
     cr_assert_eq(fixture_commit(&fixture, batch), 0);
     for (uint64_t i = 2; i < 20; i++) {
         uint32_t before = sync_count;
-        cr_assert_eq(fixture_commit(&fixture, cursor_batch(i)), 0);
+        cr_assert_eq(fixture_commit(&fixture, cursor_batch(2 * i, true)), 0);
         cr_expect_eq(sync_count, before, "cursor %d", (int)i);
+        cr_assert_eq(fixture_commit(&fixture, cursor_batch(2 * i + 1, false)), 0);
+        cr_expect_gt(sync_count, before, "a replay's %d", (int)i);
+        before = sync_count;
         cr_assert_eq(fixture_commit(&fixture, event_batch(i)), 0);
         cr_expect_gt(sync_count, before, "event %d", (int)i);
     }
 }
 
-Test(syncs, a_cursor_beside_a_row_waits_with_it)
+static void ignore(void *user, int result)
 {
-    struct store_batch *batch = event_batch(1);
+    (void)user;
+    cr_expect_eq(result, 0);
+}
 
-    store_batch_set_cursor(batch, id_of(1), 1);
+static void note(void *user, int result)
+{
+    cr_expect_eq(result, 0);
+    *(bool *)user = true;
+}
+
+/* They are in one group as a rule, which has one sync then. */
+Test(syncs, what_is_committed_after_it_takes_it_along)
+{
+    bool done = false;
+    struct store_batch *batch = cursor_batch(1, true);
+
     uint32_t before = sync_count;
-    cr_assert_eq(fixture_commit(&fixture, batch), 0);
+    store_commit(fixture.store, batch, NULL, ignore);
+    store_commit(fixture.store, event_batch(1), &done, note);
+    fixture_wait(&fixture, &done);
     cr_expect_gt(sync_count, before);
 }
 
