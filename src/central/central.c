@@ -142,6 +142,7 @@ static int open_node(struct central *central, char *error)
         .lost_timeout_ms = config->lost_timeout_ms,
         .resume_suffix = text_of(central->resume_suffix),
         .partial_suffix = text_of(central->partial_suffix),
+        .made = config->made,
         .sessions_max = config->sessions_max,
         .allow_plain = config->allows_plain,
         .in = config->settings.in,

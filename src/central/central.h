@@ -20,6 +20,7 @@
 #include "base/address.h"
 #include "central/callback_policy.h"
 #include "central/settings.h"
+#include "transfer/node.h"
 
 struct central;
 struct loop;
@@ -69,6 +70,7 @@ struct central_config {
     const char *resume_suffix;  /* [.ferry-resume] of side files */
     const char *partial_suffix; /* of partial files, unless an order says it;
                                  * [hidden names] */
+    struct transfer_made made;
     const char *keys_dir;    /* [STATE/keys] */
     struct central_settings settings;
 };

@@ -492,6 +492,7 @@ void config_init(struct config *config)
         &config->events_max,         &config->drops_events,
         &config->plain_sessions,     &config->log_level,
         &config->log_size_mb,        &config->log_count,
+        &config->links,
     };
     const struct config_direction unset = {
         CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET, CONFIG_UNSET,

@@ -97,6 +97,12 @@ struct config {
     const char *known_hosts;
     const char *resume_suffix;
     const char *partial_suffix;
+    uint32_t file_mode;
+    uint32_t file_grant;
+    uint32_t folder_mode;
+    uint32_t folder_grant;
+    uint32_t links;
+    uint32_t checksum;
     const char *keys_dir;
     const char *user_keys;
     const char *soap_cert;

@@ -225,6 +225,14 @@ bool config_fill(struct config *config, struct central_config *central,
     central->known_hosts = config->known_hosts;
     central->resume_suffix = config->resume_suffix;
     central->partial_suffix = config->partial_suffix;
+    central->made = (struct transfer_made){
+        .file_mode = (uint16_t)or_else(config->file_mode, 0),
+        .file_grant = (uint16_t)or_else(config->file_grant, 0),
+        .folder_mode = (uint16_t)or_else(config->folder_mode, 0),
+        .folder_grant = (uint16_t)or_else(config->folder_grant, 0),
+        .forbids_links = (uint8_t)~or_else(config->links, UINT8_MAX),
+        .checksum = (enum transfer_checksum)or_else(config->checksum, 0),
+    };
     central->keys_dir = config->keys_dir;
 
     set_ms(config->connection_timeout_s, &central->control_timeout_ms);

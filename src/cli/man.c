@@ -170,6 +170,9 @@ static void print_setting(const struct setting_row *row)
     case SETTING_ID:
         printf("A whole number up to %u, or Disabled.\n", row->max);
         break;
+    case SETTING_MODE:
+        puts("Permissions as an octal number, 644, or Undefined.");
+        break;
     case SETTING_RATE:
         printf("A whole number from %u on, or Unlimited.\n", row->min);
         break;

@@ -135,6 +135,13 @@ static void log_restart_needed(const struct serving *serving,
              next->subscriptions_per_caller_max},
         {"state", strcmp(now->state_dir, next->state_dir) != 0},
         {"db_synchronous", now->synchronous != next->synchronous},
+        {"default/file_system",
+         now->made.file_mode != next->made.file_mode ||
+             now->made.file_grant != next->made.file_grant ||
+             now->made.folder_mode != next->made.folder_mode ||
+             now->made.folder_grant != next->made.folder_grant ||
+             now->made.forbids_links != next->made.forbids_links ||
+             now->made.checksum != next->made.checksum},
         {"log directory",
          strcmp(log_now ? log_now : "", log_next ? log_next : "") != 0},
     };

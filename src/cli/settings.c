@@ -46,6 +46,8 @@ static const struct setting_word words_yes_no[] = {
 #define NUMBER(path, scope, member, min_, max_) \
     ROW(path, NUMBER, scope, member, .min = min_, .max = max_)
 #define ID(path, scope, member) ROW(path, ID, scope, member, .max = 255)
+#define MODE(path, scope, member, needed) \
+    ROW(path, MODE, scope, member, .min = needed, .max = 0777)
 #define RATE(path, scope, member, min_) \
     ROW(path, RATE, scope, member, .min = min_, .max = SETTING_UNLIMITED - 2)
 #define AGE(path, scope, member) \
@@ -108,6 +110,28 @@ static bool read_word(const struct setting_row *row, struct text value,
     return false;
 }
 
+static bool read_mode(const struct setting_row *row, struct text value,
+                      uint32_t *number, char *why, uint32_t why_bytes)
+{
+    uint32_t mode = 0;
+    bool is_octal = value.size_bytes > 0 && value.size_bytes <= 5;
+
+    *number = 0;
+    if (text_is_nocase(value, "Undefined"))
+        return true;
+    for (size_t i = 0; is_octal && i < value.size_bytes; i++) {
+        is_octal = value.data[i] >= '0' && value.data[i] <= '7';
+        mode = mode * 8 + (uint32_t)(value.data[i] - '0');
+    }
+    *number = mode;
+    if (is_octal && mode <= row->max && (mode & row->min) == row->min)
+        return true;
+    snprintf(why, why_bytes,
+             "expected Undefined, or an octal number to %o with the bits of %o",
+             row->max, row->min);
+    return false;
+}
+
 bool setting_read_number(const struct setting_row *row, struct text value,
                          uint32_t *number, char *why, uint32_t why_bytes)
 {
@@ -120,6 +144,8 @@ bool setting_read_number(const struct setting_row *row, struct text value,
         *number = SETTING_UNLIMITED;
         return true;
     }
+    if (row->kind == SETTING_MODE)
+        return read_mode(row, value, number, why, why_bytes);
     if (row->kind == SETTING_ID && text_is_nocase(value, "Disabled")) {
         *number = 0;
         return true;

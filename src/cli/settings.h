@@ -21,6 +21,7 @@ enum setting_kind {
     SETTING_RATE,   /* NUMBER or Unlimited: RATE and AGE */
     SETTING_WORD,   /* YES_NO and WORD */
     SETTING_ID,   /* NUMBER or Disabled, which is 0 */
+    SETTING_MODE, /* octal, with all bits of `min`; Undefined is 0 */
     SETTING_LIST,         /* of networks */
     SETTING_DESTINATIONS, /* a list of hosts */
     SETTING_IGNORED,

@@ -322,6 +322,23 @@ int docroot_stat_link(struct docroot *docroot, const char *path,
                                                                     : 0;
 }
 
+/* Of the folder that was made, and of nothing that took its name since. */
+static int set_made_mode(const struct docroot *docroot, int parent_fd,
+                         const char *name, mode_t mode)
+{
+    if (docroot->folder_mode == 0 && docroot->folder_grant == 0)
+        return 0;
+    int fd = openat(parent_fd, name,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    mode_t made = docroot->folder_mode != 0 ? docroot->folder_mode
+                                            : mode | docroot->folder_grant;
+    int ret = fchmod(fd, made & 0777) != 0 ? -errno : 0;
+    close(fd);
+    return ret;
+}
+
 int docroot_make_folder(struct docroot *docroot, const char *path, mode_t mode,
                         bool *created)
 {
@@ -337,7 +354,7 @@ int docroot_make_folder(struct docroot *docroot, const char *path, mode_t mode,
         return parent_fd;
     if (mkdirat(parent_fd, name, mode) == 0) {
         *created = true;
-        return 0;
+        return set_made_mode(docroot, parent_fd, name, mode);
     }
     if (errno != EEXIST)
         return -errno;

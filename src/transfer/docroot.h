@@ -42,6 +42,10 @@ struct docroot {
     int fd;        /* O_PATH of the folder itself; -1 = closed */
     bool is_whole; /* the docroot is "/" */
     uint64_t uses;
+    /* Of folders that are made: this mode whatever is asked for, or these bits
+     * beside it; both in spite of the umask.  0 = as asked for. */
+    mode_t folder_mode;
+    mode_t folder_grant;
     struct docroot_folder folders[DOCROOT_FOLDERS];
 };
 

@@ -19,6 +19,8 @@ struct file_writer *file_writer_new(const struct file_writer_options *options)
     writer->docroot.fd = -1;
     writer->ask_fd = -1;
     writer->options = *options;
+    if (options->made != NULL)
+        writer->made = *options->made;
     writer->docroot_path =
         strndup(docroot.data != NULL ? docroot.data : "", docroot.size_bytes);
     writer->destination =
@@ -217,6 +219,8 @@ enum fasp_error file_writer_prepare(struct file_writer *writer, char *text,
         snprintf(text, text_bytes, "docroot: %s", strerror(-ret));
         return fasp_error_of_errno(-ret, FASP_ERROR_DISK_WRITE);
     }
+    writer->docroot.folder_mode = writer->made.folder_mode;
+    writer->docroot.folder_grant = writer->made.folder_grant;
     ret = docroot_path(text_of(given), writer->base);
     if (ret == 0)
         ret = docroot_stat(&writer->docroot, writer->base, &info);

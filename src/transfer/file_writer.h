@@ -147,6 +147,8 @@ struct file_writer_result {
     uint32_t event_room;
 };
 
+struct transfer_made;
+
 struct file_writer_options {
     struct text docroot;     /* an absolute path */
     struct text destination; /* as the order has it; absent = the docroot */
@@ -161,6 +163,7 @@ struct file_writer_options {
     struct text first_source;     /* the one source, where there is only one */
     struct text partial_suffix;   /* absent or empty = none */
     struct text save_suffix;      /* the same */
+    const struct transfer_made *made; /* copied; NULL = zeros */
     struct text resume_suffix;    /* of side files; absent = the usual one */
 };
 

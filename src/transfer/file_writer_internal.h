@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "transfer/docroot.h"
 #include "transfer/file_writer.h"
+#include "transfer/node.h"
 
 /* Folders whose leftovers were looked for lately. */
 #define WRITER_SWEPT_MAX 64u
@@ -59,6 +60,7 @@ struct file_writer {
     char *docroot_path; /* owned */
     char *destination;  /* owned; as given */
     struct file_writer_options options;
+    struct transfer_made made;
     uint64_t token; /* of hidden names */
 
     char base[LIMIT_PATH_BYTES]; /* destination below the docroot */

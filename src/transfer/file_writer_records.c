@@ -8,6 +8,13 @@
 #include "base/clock.h"
 #include "transfer/file_writer_internal.h"
 #include "transfer/hidden.h"
+#include "transfer/node.h"
+
+/* The source's permissions, or what this node makes of them. */
+static uint16_t made_mode(uint16_t mode, uint16_t set, uint16_t granted)
+{
+    return set != 0 ? set : mode | granted;
+}
 
 /* Creates the destination's folder before the first record is put into it:
  * without CreatePath only itself, and not what is above it. */
@@ -91,7 +98,8 @@ static struct file_writer_file *new_file(struct file_writer *writer,
         .mtime_ns = record->mtime_ns,
         .start_us = clock_wall_us(),
         .fd = -1,
-        .mode = record->mode,
+        .mode = made_mode(record->mode, writer->made.file_mode,
+                          writer->made.file_grant),
         .flags = record->flags,
         .uid = record->uid,
         .gid = record->gid,
@@ -210,6 +218,8 @@ static void put_folder(struct file_writer *writer,
     bool created;
     int ret = docroot_make_folder(&writer->docroot, path,
                                   (mode_t)(record->mode | 0700), &created);
+    uint16_t mode = made_mode(record->mode, writer->made.folder_mode,
+                              writer->made.folder_grant);
 
     if (ret != 0) {
         /* What is below it fails by itself; alone, it has no result. */
@@ -222,7 +232,7 @@ static void put_folder(struct file_writer *writer,
                           CONTROL_FILE_GID;
     if (!created || (!writer->options.preserve_times &&
                      (writer->options.file_flags & kept) == 0 &&
-                     (record->mode & 0700) == 0700))
+                     (mode & 0700) == 0700))
         return;
 
     size_t path_bytes = strlen(path) + 1;
@@ -231,7 +241,7 @@ static void put_folder(struct file_writer *writer,
     *folder = (struct file_writer_folder){
         .next = writer->folders,
         .mtime_ns = record->mtime_ns,
-        .mode = record->mode,
+        .mode = mode,
         .flags = record->flags,
         .uid = record->uid,
         .gid = record->gid,
@@ -347,6 +357,8 @@ static void put_link(struct file_writer *writer,
     }
     if (error == 0 && is_reserved(writer, record->path))
         error = -EILSEQ;
+    if ((writer->made.forbids_links & TRANSFER_MAY_CREATE) != 0)
+        error = -EPERM;
     if (error == 0 && leads_out(writer, path, record->target))
         error = -EXDEV;
     if (error == 0)

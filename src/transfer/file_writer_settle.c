@@ -49,7 +49,10 @@ static int set_attributes(const struct file_writer *writer,
 {
     struct stat info;
 
-    if ((file->mode & 0600) != 0600) {
+    if (writer->made.file_mode != 0 || writer->made.file_grant != 0) {
+        if (fchmod(file->fd, file->mode & 0777) != 0)
+            return -errno;
+    } else if ((file->mode & 0600) != 0600) {
         mode_t taken = ~file->mode & 0600;
         if (fstat(file->fd, &info) != 0 ||
             fchmod(file->fd, info.st_mode & 0777 & ~taken) != 0)

@@ -264,6 +264,23 @@ struct transfer_node_events {
     void (*ended)(void *owner, struct transfer_session *session);
 };
 
+/* What may be made of links. */
+enum transfer_may {
+    TRANSFER_MAY_FOLLOW = 1,
+    TRANSFER_MAY_CREATE = 2,
+};
+/* What a node makes, whatever orders and other nodes say.  Zeros: modes are
+ * those of the source, less the umask; links as ordered; no digests. */
+struct transfer_made {
+    uint16_t file_mode;    /* of files that arrive; 0 = the source's and */
+    uint16_t file_grant;   /* these bits */
+    uint16_t folder_mode;  /* the same of folders; 0700 is part of it */
+    uint16_t folder_grant;
+    uint8_t forbids_links; /* of enum transfer_may */
+    enum transfer_checksum checksum; /* where no order says it: of what is
+                                      * ordered here, and of what comes */
+};
+
 struct transfer_node_config {
     struct loop *loop;
     const struct identity *identity; /* borrowed; NULL = client ends only */
@@ -274,6 +291,7 @@ struct transfer_node_config {
     struct text resume_suffix;
     /* Of partial files here, where the order has none; absent = hidden names. */
     struct text partial_suffix;
+    struct transfer_made made;
     /* Cipher None is honoured where both nodes allow it; else such sessions
      * are encrypted with AES-128 all the same. */
     bool allow_plain;

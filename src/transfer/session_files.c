@@ -23,13 +23,25 @@ writer_overwrite(enum transfer_overwrite overwrite)
     NEVER("a policy of overwriting is none");
 }
 
+/* What this node does not do with links, it passes over. */
+static enum transfer_links links_sent(const struct transfer_session *session)
+{
+    uint8_t needed = session->params.links == TRANSFER_LINKS_FOLLOW
+                         ? TRANSFER_MAY_FOLLOW
+                         : TRANSFER_MAY_CREATE;
+
+    return (session->node->config.made.forbids_links & needed) != 0
+               ? TRANSFER_LINKS_SKIP
+               : session->params.links;
+}
+
 bool session_make_files(struct transfer_session *session)
 {
     const struct transfer_params *params = &session->params;
 
     if (session->is_sender) {
         struct scan_options wanted = {
-            .links = params->links,
+            .links = links_sent(session),
             .skip_special = params->skip_special_files,
             .with_owner = params->preserve_uid || params->preserve_gid,
             .with_access_times = params->preserve_access_times,
@@ -68,6 +80,7 @@ bool session_make_files(struct transfer_session *session)
                               ? params->partial_suffix
                               : session->node->config.partial_suffix,
         .save_suffix = params->save_suffix,
+        .made = &session->node->config.made,
         .resume_suffix = session->node->config.resume_suffix,
     };
     if (session->ordered_source_count == 1 && params->source_count == 1 &&

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "transfer/node_internal.h"
 #include "transfer/session.h"
 
 uint8_t session_control_overwrite(enum transfer_overwrite overwrite)
@@ -175,6 +176,8 @@ bool session_files_of_hello(struct transfer_session *session,
 
     params->links = links_of(hello->links);
     params->checksum = checksum_of(hello->checksum);
+    if (params->checksum == TRANSFER_CHECKSUM_NONE && !session->is_sender)
+        params->checksum = session->node->config.made.checksum;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         *(bool *)((uint8_t *)params + flags[i].offset) =
             (hello->file_flags & flags[i].flag) != 0;

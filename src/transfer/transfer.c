@@ -82,6 +82,8 @@ struct transfer_session *transfer_start(struct transfer_node *node,
     struct transfer_params *ours = &session->params;
     transfer_rules_apply(node_rules(node, session->is_sender), &ours->rates);
     struct fasp_rates rates = session_fasp_rates(&ours->rates);
+    if (ours->checksum == TRANSFER_CHECKSUM_NONE)
+        ours->checksum = node->config.made.checksum;
     choose_methods(ours);
     session->docroot = ours->local_docroot;
     session->ordered_source_count = ours->source_count;

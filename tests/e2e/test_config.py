@@ -1,5 +1,6 @@
 """The configuration file: what is said of each setting, and what it does."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -111,7 +112,7 @@ def test_every_setting_of_the_original_has_a_verdict(binary):
 
 def test_what_would_break_a_promise_is_refused(binary, tmp_path):
     refused = [p for p, k in table().items() if k == "REFUSED"]
-    assert len(refused) > 40
+    assert len(refused) > 30
     path = conf(tmp_path / "a.conf", {name: "other" for name in refused})
     code, found = check(binary, path)
     assert code == 78 and len(found) == len(refused)
@@ -830,3 +831,134 @@ def test_retries_of_orders_that_do_not_say_it(configured):
     node.start()
     only, = wait_job(node, submit(node, plain))
     assert (only.Status, only.JobMaxRetries) == ("error", 0)
+
+
+# ---- files, links and digests ----
+
+FILES = "default/file_system/"
+
+
+@pytest.fixture
+def receiving(configured, make_node):
+    """A node here, and one there with settings and the user lab."""
+    def make(settings):
+        there = configured("there", settings, start=False)
+        there.add_user()
+        there.start()
+        return make_node("here").start(), there
+    return make
+
+
+@pytest.mark.parametrize("settings, file_mode, folder_mode", [
+    ({}, 0o600, 0o700),
+    ({"file_create_mode": "664", "directory_create_mode": "0775"},
+     0o664, 0o775),
+    ({"file_create_mode": "Undefined", "file_create_grant_mask": "44",
+      "directory_create_grant_mask": "055"}, 0o644, 0o755),
+    ({"file_create_mode": "440", "file_create_grant_mask": "777"},
+     0o440, 0o700)])
+def test_modes_of_what_arrives(receiving, settings, file_mode, folder_mode):
+    here, there = receiving({FILES + k: v for k, v in settings.items()})
+    source = here.docroot / "in"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "file").write_bytes(b"x")
+    (source / "sub" / "file").chmod(0o600)
+    (source / "sub").chmod(0o700)
+    source.chmod(0o700)
+    run(here, order(there, destination="/made/out/",
+                    file_parameters="<CreatePath>Yes</CreatePath>"))
+    mode = lambda path: (there.docroot / path).stat().st_mode & 0o7777
+    assert mode("made/out/in/sub/file") == file_mode
+    for path in ("made/out/in", "made/out/in/sub"):
+        assert mode(path) == folder_mode, path
+    if folder_mode != 0o700:
+        # One that nobody sent has no mode but what is configured.
+        assert mode("made") == (folder_mode if "directory_create_mode"
+                                in settings else 0o777)
+
+
+@pytest.mark.parametrize("name, value", [
+    ("file_create_mode", "4755"), ("file_create_mode", "8"),
+    ("file_create_mode", "rw"), ("directory_create_mode", "555"),
+    ("directory_create_grant_mask", "1777"), ("symbolic_links", "follow_wide"),
+    ("file_checksum", "sha512")])
+def test_modes_links_and_digests_that_are_not_kept(binary, tmp_path, name,
+                                                   value):
+    code, rows = check(binary, conf(tmp_path / "x.conf", {FILES + name: value}))
+    assert code == 78 and [v for v, _ in rows.values()] == ["refused"]
+
+
+LINKS = [
+    # What the sending node allows, the order's wish, and what arrives.
+    ("none", "Follow", ["real"]), ("none", "Copy", ["real"]),
+    ("follow", "Follow", ["link", "real"]), ("follow", "Copy", ["real"]),
+    ("create", "Follow", ["real"]), ("create", "Copy", ["link", "real"]),
+    ("follow,create", "Follow", ["link", "real"]),
+    ("create,follow", "Copy", ["link", "real"])]
+
+
+@pytest.mark.parametrize("allowed, wish, names", LINKS)
+def test_links_that_a_node_sends(receiving, allowed, wish, names):
+    here, there = receiving({FILES + "symbolic_links": allowed})
+    (there.docroot / "in").mkdir()
+    (there.docroot / "in" / "real").write_bytes(b"x")
+    (there.docroot / "in" / "link").symlink_to("real")
+    run(here, order(there, "Pull", destination="/out/", file_parameters=(
+        f"<SymbolicLinks>{wish}</SymbolicLinks>")))
+    assert sorted(os.listdir(here.docroot / "out" / "in")) == names
+    link = here.docroot / "out" / "in" / "link"
+    assert link.is_symlink() == (wish == "Copy" and "link" in names)
+
+
+@pytest.mark.parametrize("allowed, made", [
+    ("none", False), ("follow", False), ("create", True)])
+def test_links_that_a_node_makes(receiving, allowed, made):
+    here, there = receiving({FILES + "symbolic_links": allowed})
+    (here.docroot / "in").mkdir()
+    (here.docroot / "in" / "link").symlink_to("real")
+    end = wait_end(here, submit(here, order(
+        there, extra=NO_RETRY, destination="/out/",
+        file_parameters="<SymbolicLinks>Copy</SymbolicLinks>")))
+    assert (end.Status == "completed") == made
+    if not made:
+        assert "symbolic link" in end.ErrorDescription
+    assert (there.docroot / "out" / "in" / "link").is_symlink() == made
+
+
+@pytest.mark.parametrize("configured_at, operation, wish, seen", [
+    ("here", "Push", None, {"here": "sha1", "there": "sha1"}),
+    ("here", "Pull", None, {"here": "sha1", "there": "sha1"}),
+    ("there", "Push", None, {"here": None, "there": "sha1"}),
+    ("there", "Pull", None, {"here": None, "there": None}),
+    ("there", "Push", "md5", {"here": "md5", "there": "md5"})])
+def test_digests_where_no_order_says_it(configured, configured_at, operation,
+                                        wish, seen):
+    nodes = {name: configured(name, {FILES + "file_checksum": "sha1"}
+                              if name == configured_at else {}, start=False)
+             for name in ("here", "there")}
+    nodes["there"].add_user()
+    for node in nodes.values():
+        node.start()
+        (node.docroot / "in").write_bytes(b"content")
+    info = run(nodes["here"], order(
+        nodes["there"], operation, file_parameters=(
+            f"<FileChecksum>{wish}</FileChecksum>" if wish else "")))
+    for name, kind in seen.items():
+        file, = nodes[name].client().GetFileTransferInfo(FileTransferFilter={
+            "SessionUUID": [info.UUID]}).FileTransferInfo
+        assert file.ChecksumType == kind, name
+        assert file.Checksum == (kind and hashlib.new(
+            kind, b"content").hexdigest()), name
+
+
+def test_what_is_made_of_files_changes_with_the_next_start(configured):
+    node = configured("a", {})
+    for setting in ("file_create_mode", "symbolic_links"):
+        conf(node.conf, {FILES + setting: {"file_create_mode": "600",
+                                           "symbolic_links": "none"}[setting]})
+        before = node.log().count("config.reloaded")
+        node.process.send_signal(signal.SIGHUP)
+        wait_until("the change", lambda: node.log().count(
+            "config.reloaded") > before)
+        assert ('config.restart_needed setting="default/file_system"'
+                in node.log().split("config.reloaded")[-2])
