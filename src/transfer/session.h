@@ -35,7 +35,6 @@
 #include "base/arena.h"
 #include "base/state.h"
 #include "base/text.h"
-#include "crypto/aead.h"
 #include "crypto/ssh_key.h"
 #include "fasp/control.h"
 #include "fasp/receiver.h"
@@ -47,8 +46,10 @@
 #include "transfer/checker.h"
 #include "transfer/manifest.h"
 #include "transfer/node.h"
+#include "transfer/peer_path.h"
 #include "transfer/remover.h"
 #include "transfer/scan.h"
+#include "transfer/session_keys.h"
 #include "transfer/sink.h"
 #include "transfer/source.h"
 
@@ -78,17 +79,6 @@ enum session_state {
 };
 
 enum step { STEP_AGAIN, STEP_WAIT };
-
-/* A peer's UDP address: known by a genuine datagram, proven by being that of
- * the control connection, or by an answered challenge. */
-struct session_path {
-    struct address peer;
-    bool is_proven; /* `peer` may be sent to */
-    struct address candidate;
-    bool is_challenged; /* `candidate` was sent `token` */
-    uint8_t token[FASP_PATH_TOKEN_BYTES];
-    uint64_t challenge_next_ns;
-};
 
 /* What a worker finds out before the session runs. */
 struct session_work {
@@ -211,10 +201,9 @@ struct transfer_session {
     uint32_t peer_connection_id;
     uint16_t peer_udp_port; /* client: announced by the server */
     uint32_t datagram_bytes; /* at most; the sender finds what the path carries */
-    struct aead seal;
-    struct aead open;
+    struct session_keys keys;
     bool has_keys;
-    struct session_path path;
+    struct peer_path path;
     struct session_trains *trains; /* owned; NULL = none */
     uint64_t datagram_ns;          /* the last genuine datagram; 0 = none yet */
     uint64_t opening_next_ns;      /* client of a pull: the next challenge */

@@ -12,8 +12,6 @@
 #include "transfer/session.h"
 
 #define MS UINT64_C(1000000)
-/* Challenges to an address that did not answer yet. */
-#define CHALLENGE_NS (200 * MS)
 /* The client of a pull opens the way for the server's data so often. */
 #define OPENING_NS (100 * MS)
 /* A receiving end cannot tell a slow source from a stalled one, nor a sender
@@ -21,30 +19,9 @@
  * peer is heard, which speaks each 250 ms. */
 #define STALL_FACTOR_BLIND 10u
 
-/* Direction 0 is from the client, 1 to it: "EXPORTER-ferry-data", context =
- * session id, gives key, IV, key, IV. */
 #define KEY_LABEL "EXPORTER-ferry-data"
 
 /* ---- keys ---- */
-
-static void seal(void *context, uint64_t number, const uint8_t *aad,
-                 uint32_t aad_bytes, const uint8_t *plain, uint32_t plain_bytes,
-                 uint8_t *out)
-{
-    struct transfer_session *session = context;
-
-    aead_seal(&session->seal, number, aad, aad_bytes, plain, plain_bytes, out);
-}
-
-static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
-                        uint32_t aad_bytes, const uint8_t *sealed,
-                        uint32_t sealed_bytes, uint8_t *out)
-{
-    struct transfer_session *session = context;
-
-    return aead_open(&session->open, number, aad, aad_bytes, sealed,
-                     sealed_bytes, out);
-}
 
 static enum aead_kind kind_of(enum transfer_cipher cipher)
 {
@@ -61,21 +38,9 @@ static enum aead_kind kind_of(enum transfer_cipher cipher)
 
 static void make_keys(struct transfer_session *session)
 {
-    enum aead_kind kind = kind_of(session->params.cipher);
-    uint32_t key_bytes = aead_key_bytes(kind);
-    uint32_t half_bytes = key_bytes + AEAD_IV_BYTES;
-    uint8_t secret[2 * (AEAD_KEY_BYTES_MAX + AEAD_IV_BYTES)];
-
-    tls_conn_export(session->conn, KEY_LABEL, session->params.session_id.bytes,
-                    sizeof session->params.session_id.bytes, secret,
-                    2 * half_bytes);
-    const uint8_t *from_client = secret;
-    const uint8_t *to_client = secret + half_bytes;
-    const uint8_t *ours = session->is_client ? from_client : to_client;
-    const uint8_t *theirs = session->is_client ? to_client : from_client;
-    aead_init(&session->seal, kind, ours, ours + key_bytes);
-    aead_init(&session->open, kind, theirs, theirs + key_bytes);
-    explicit_bzero(secret, sizeof secret);
+    session_keys_make(&session->keys, session->conn, KEY_LABEL,
+                      &session->params.session_id,
+                      kind_of(session->params.cipher), session->is_client);
     session->has_keys = true;
 }
 
@@ -108,7 +73,7 @@ struct fasp_rates session_fasp_rates(const struct transfer_rates *rates)
 bool session_data_open(struct transfer_session *session)
 {
     uint64_t now_ns = clock_mono_ns();
-    struct fasp_cipher cipher = {session, seal, open_sealed};
+    struct fasp_cipher cipher = session_keys_cipher(&session->keys);
 
     make_keys(session);
     session->path.peer = session->control_peer;
@@ -176,10 +141,8 @@ void session_data_close(struct transfer_session *session)
     if (session->receiver != NULL)
         fasp_receiver_close(session->receiver);
     free(session->train_data);
-    if (session->has_keys) {
-        aead_wipe(&session->seal);
-        aead_wipe(&session->open);
-    }
+    if (session->has_keys)
+        session_keys_wipe(&session->keys);
 }
 
 /* ---- addresses ---- */
@@ -209,37 +172,16 @@ static void send_path(struct transfer_session *session,
     send_one(session, peer, datagram, sizeof datagram);
 }
 
-static void use_peer(struct transfer_session *session,
-                     const struct address *peer)
-{
-    session->path.peer = *peer;
-    session->path.is_proven = true;
-    session->path.is_challenged = false;
-}
-
-/* A genuine datagram came from `peer`.  The address of the control connection
- * is proven; another one is sent a challenge, and used once it answers. */
+/* A genuine datagram came from `peer`. */
 static void meet_peer(struct transfer_session *session,
-                      const struct address *peer, bool answers, uint64_t now_ns)
+                      const struct address *peer, uint64_t number,
+                      bool answers, uint64_t now_ns)
 {
-    struct session_path *path = &session->path;
+    struct peer_path *path = &session->path;
 
-    if (path->is_proven && address_equal(peer, &path->peer))
+    if (!peer_path_meet(path, &session->control_peer, peer, number, answers,
+                        now_ns))
         return;
-    if (address_equal_ip(peer, &session->control_peer)) {
-        use_peer(session, peer);
-        return;
-    }
-    if (answers && path->is_challenged &&
-        address_equal(peer, &path->candidate)) {
-        use_peer(session, peer);
-        return;
-    }
-    if (now_ns < path->challenge_next_ns)
-        return;
-    path->challenge_next_ns = now_ns + CHALLENGE_NS;
-    path->candidate = *peer;
-    path->is_challenged = true;
     random_system(path->token, sizeof path->token);
     send_path(session, peer, FASP_PACKET_PATH_CHALLENGE, path->token);
 }
@@ -249,6 +191,7 @@ void session_datagram(struct transfer_session *session,
                       uint32_t size_bytes, uint64_t now_ns)
 {
     uint8_t token[FASP_PATH_TOKEN_BYTES];
+    struct fasp_packet packet;
     enum fasp_taken taken;
     bool answers = false;
 
@@ -284,7 +227,8 @@ void session_datagram(struct transfer_session *session,
     if (session->receiver != NULL)
         node_vlink_queue_ns(session->node, false, size_bytes + FASP_WIRE_BYTES,
                             now_ns);
-    meet_peer(session, peer, answers, now_ns);
+    CHECK(fasp_packet_read(data, size_bytes, &packet)); /* as it was above */
+    meet_peer(session, peer, packet.number, answers, now_ns);
     node_touch(session->node, session);
 }
 

@@ -10,15 +10,13 @@
 /* As for the data, but before it is known which cipher that takes. */
 #define KEY_LABEL "EXPORTER-ferry-train"
 #define KIND AEAD_AES_128_GCM
-#define HALF_BYTES (16 + AEAD_IV_BYTES)
 #define ALL_DATAGRAMS (FASP_TRAINS * FASP_TRAIN_DATAGRAMS)
 /* A client's first knock leaves with its HELLO, and its last 8 ms later: who
  * was let in faster than these come waits for them. */
 #define KNOCK_WAIT_NS UINT64_C(30000000)
 
 struct session_trains {
-    struct aead seal;
-    struct aead open;
+    struct session_keys keys;
     struct transfer_session *session;
     struct train_meter meter;
     struct loop_timer timer;
@@ -30,25 +28,6 @@ struct session_trains {
     bool holds_up; /* the server's: ours are to be out before data is */
 };
 
-static void seal(void *context, uint64_t number, const uint8_t *aad,
-                 uint32_t aad_bytes, const uint8_t *plain, uint32_t plain_bytes,
-                 uint8_t *out)
-{
-    struct session_trains *trains = context;
-
-    aead_seal(&trains->seal, number, aad, aad_bytes, plain, plain_bytes, out);
-}
-
-static bool open_sealed(void *context, uint64_t number, const uint8_t *aad,
-                        uint32_t aad_bytes, const uint8_t *sealed,
-                        uint32_t sealed_bytes, uint8_t *out)
-{
-    struct session_trains *trains = context;
-
-    return aead_open(&trains->open, number, aad, aad_bytes, sealed,
-                     sealed_bytes, out);
-}
-
 /* There is no connection id yet: the session's own begins with this one. */
 uint32_t session_trains_id(const struct transfer_session *session)
 {
@@ -56,21 +35,6 @@ uint32_t session_trains_id(const struct transfer_session *session)
 
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
            (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static void make_keys(struct session_trains *trains)
-{
-    struct transfer_session *session = trains->session;
-    uint8_t secret[2 * HALF_BYTES];
-
-    tls_conn_export(session->conn, KEY_LABEL, session->params.session_id.bytes,
-                    sizeof session->params.session_id.bytes, secret,
-                    sizeof secret);
-    const uint8_t *ours = secret + (session->is_client ? 0 : HALF_BYTES);
-    const uint8_t *theirs = secret + (session->is_client ? HALF_BYTES : 0);
-    aead_init(&trains->seal, KIND, ours, ours + 16);
-    aead_init(&trains->open, KIND, theirs, theirs + 16);
-    explicit_bzero(secret, sizeof secret);
 }
 
 /* Whether we send trains: who sends the files, if they tell it anything. */
@@ -92,7 +56,7 @@ static void send_all(struct session_trains *trains, uint32_t place,
 {
     static uint8_t buffer[FASP_TRAIN_DATAGRAMS * FASP_TRAIN_DATAGRAM_BYTES_MAX];
     const struct transfer_session *session = trains->session;
-    struct fasp_cipher cipher = {trains, seal, open_sealed};
+    struct fasp_cipher cipher = session_keys_cipher(&trains->keys);
     uint32_t time_us = (uint32_t)(clock_mono_ns() / 1000);
 
     for (uint32_t i = 0; i < count; i++)
@@ -157,7 +121,8 @@ void session_trains_begin(struct transfer_session *session)
     trains->session = session;
     trains->datagram_bytes = FASP_DATAGRAM_BYTES_MIN;
     session->trains = trains;
-    make_keys(trains);
+    session_keys_make(&trains->keys, session->conn, KEY_LABEL,
+                      &session->params.session_id, KIND, session->is_client);
     node_add_trains(session->node, session);
     uint64_t now_ns = clock_mono_ns();
     if (session->is_client) {
@@ -185,8 +150,7 @@ void session_trains_end(struct transfer_session *session)
         return;
     loop_timer_stop(session->node->loop, &trains->timer);
     node_remove_trains(session->node, session);
-    aead_wipe(&trains->seal);
-    aead_wipe(&trains->open);
+    session_keys_wipe(&trains->keys);
     free(trains);
     session->trains = NULL;
 }
@@ -216,7 +180,7 @@ bool session_trains_datagram(struct transfer_session *session,
                              uint32_t size_bytes, uint64_t now_ns)
 {
     struct session_trains *trains = session->trains;
-    struct fasp_cipher cipher = {trains, seal, open_sealed};
+    struct fasp_cipher cipher = session_keys_cipher(&trains->keys);
 
     if (train_meter_take(&trains->meter, &cipher, data, size_bytes, now_ns) !=
         FASP_TAKEN)
