@@ -44,6 +44,12 @@
 
 /* Design goal: 1,000 sessions on one loop, with some room. */
 #define LIMIT_SESSIONS 1024u
+/* Remote ends that have not said who they are: an honest one says it in the
+ * round trip after its handshake.  Beyond it the one that has waited longest is
+ * closed; also for who comes when all sessions are taken, if it has waited for
+ * more than this. */
+#define LIMIT_SESSIONS_GREETING 128u
+#define LIMIT_GREETING_S 5u
 /* Control messages are small; the largest is a request with its paths. */
 #define LIMIT_CONTROL_MESSAGE_BYTES (1u << 20)
 /* Linux refuses longer names in one path component, and longer paths. */

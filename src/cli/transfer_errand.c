@@ -195,12 +195,24 @@ static int read_options(struct errand *errand, const struct command *command,
     return EXIT_DONE;
 }
 
-/* ~/.config/ferry/known_hosts, with its folders. */
-static void find_known_hosts(struct errand *errand)
+/* ~/.config/ferry/known_hosts, with its folders.  Who has no home meets every
+ * node for the first time: then the node's key has to be named. */
+static int find_known_hosts(struct errand *errand)
 {
     const char *home = getenv("HOME");
     char folder[PATH_MAX - 32];
+    struct stat info;
 
+    if (home == NULL || stat(home, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        if (!text_is_absent(errand->params.fingerprint))
+            return EXIT_DONE;
+        fprintf(stderr,
+                "ferry: HOME (%s) is no folder, and the keys of nodes are "
+                "remembered there; set it, or name the key of this node with "
+                "--fingerprint (its ferry fingerprint prints it)\n",
+                home != NULL ? home : "not set");
+        return EXIT_CONFIG;
+    }
     snprintf(folder, sizeof folder, "%s/.config", home != NULL ? home : "");
     mkdir(folder, 0700);
     strncat(folder, "/ferry", sizeof folder - strlen(folder) - 1);
@@ -208,6 +220,7 @@ static void find_known_hosts(struct errand *errand)
     snprintf(errand->known_hosts, sizeof errand->known_hosts,
              "%s/known_hosts", folder);
     errand->params.known_hosts_path = text_of(errand->known_hosts);
+    return EXIT_DONE;
 }
 
 int errand_read(struct errand *errand, const struct command *command,
@@ -222,6 +235,6 @@ int errand_read(struct errand *errand, const struct command *command,
     if (code == EXIT_DONE)
         code = read_secrets(errand, options);
     if (code == EXIT_DONE)
-        find_known_hosts(errand);
+        code = find_known_hosts(errand);
     return code;
 }

@@ -181,11 +181,32 @@ static void untouch(struct transfer_node *node,
 
 /* ---- opening ---- */
 
+/* Who never says HELLO keeps nobody out: makes room for one more. */
+static void end_silent(struct transfer_node *node)
+{
+    const uint64_t patience_ns = LIMIT_GREETING_S * UINT64_C(1000000000);
+    struct transfer_session *oldest = NULL;
+    uint32_t count = 0;
+
+    for (struct transfer_session *session = node->sessions; session != NULL;
+         session = session->next)
+        if (session->state == SESSION_GREETING &&
+            uuid_is_zero(session->params.session_id)) {
+            count++;
+            oldest = session; /* the newest is the list's first */
+        }
+    if (count >= LIMIT_SESSIONS_GREETING ||
+        (count > 0 && node->session_count >= node->config.sessions_max &&
+         loop_now_ns(node->loop) - oldest->start_ns > patience_ns))
+        session_cut(oldest, "others wait, and this one says nothing");
+}
+
 static void accepted(struct tls_conn *conn, void *user)
 {
     struct transfer_node *node = user;
     char peer[ADDRESS_TEXT_BYTES];
 
+    end_silent(node);
     if (node->session_count >= node->config.sessions_max || node->is_stopping) {
         address_format(tls_conn_peer(conn), peer);
         LOG(transfer_refused, peer, "too many sessions");

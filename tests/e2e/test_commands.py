@@ -98,6 +98,26 @@ def test_push_and_pull_without_a_server_here(pair, tmp_path):
     assert wrong.returncode == 1 and "error 19" in wrong.stderr
 
 
+@pytest.mark.parametrize("home", (None, "/no/such/home", "/dev/null"))
+def test_without_a_home_the_node_s_key_has_to_be_named(pair, tmp_path, home):
+    _, there = pair
+    source = tmp_path / "file"
+    source.write_bytes(b"x")
+    env = {k: v for k, v in os.environ.items() if k != "HOME"}
+    env.update({"FERRY_PASSWORD": PASSWORD}, **({"HOME": home} if home else {}))
+    push = lambda *more: subprocess.run(
+        [there.binary, "push", source, f"lab@127.0.0.1:{there.port}:/out", *more],
+        env=env, capture_output=True, text=True, timeout=60)
+    refused = push()
+    assert refused.returncode == 78 and "--fingerprint" in refused.stderr
+    assert not (there.docroot / "out").exists()
+    done = push("--fingerprint", there.fingerprint)
+    assert done.returncode == 0, done.stderr
+    assert (there.docroot / "out").read_bytes() == b"x"
+    other = push("--fingerprint", "SHA256:" + "A" * 43)
+    assert other.returncode == 1 and "error 51" in other.stderr
+
+
 def test_users(make_node, tmp_path):
     node = make_node()
     node.add_user("one")

@@ -14,7 +14,7 @@ import pytest
 import packets
 from ferry import PASSWORD, order, session_of, submit, tree, wait_end, wait_until
 from proxy import FAR
-from second import Failed, Receiver
+from second import Control, Failed, Receiver
 
 FIXED, HIGH, FAIR, LOW = range(4)
 UDP_SEGMENT = 103  # linux/udp.h
@@ -279,6 +279,38 @@ def test_e4_half_open_connections_keep_nobody_out(node, tmp_path):
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_e4_who_ends_tls_and_says_nothing_keeps_nobody_out(make_node, tmp_path):
+    """Beyond 128 the one that has waited longest goes, long before its time."""
+    conf = tmp_path / "patient.conf"
+    conf.write_text("<CONF><default><connection_timeout_sec>600"
+                    "</connection_timeout_sec></default></CONF>")
+    conf.chmod(0o640)
+    node = make_node("a", options=("--config", conf))
+    node.add_user()
+    (node.docroot / "data").write_bytes(bytes(100_000))
+    node.start()
+    silent = []
+
+    def is_closed(control):
+        try:
+            return not control.tcp.recv(1 << 16)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
+
+    try:
+        for _ in range(140):
+            silent.append(Control(("127.0.0.1", node.port), node.fingerprint))
+        Fetch(node, tmp_path / "out").run()
+        for control in silent[:10]:
+            wait_until("the end of the oldest", lambda: is_closed(control))
+        assert not any(is_closed(control) for control in silent[-100:])
+    finally:
+        for control in silent:
+            control.tcp.close()
 
 
 def test_e5_a_session_without_encryption_is_refused_it(node, tmp_path):
