@@ -57,10 +57,11 @@
 #define LIMIT_PATH_BYTES 4096u
 /* Source paths of one order. */
 #define LIMIT_SOURCE_PATHS 65536u
-/* Blocks of 1 MiB that a sending session holds: 64 MiB are 50 ms at 10 Gbit/s,
- * 500 ms at 1; what was lost earlier is read again.  And that a node holds,
- * 4 GiB: what is beyond waits. */
-#define LIMIT_BLOCKS_A_SESSION 64u
+/* Blocks of 1 MiB that a sending session holds, so that all of it stays below
+ * 64 MiB: 52 are 40 ms at 10 Gbit/s, 430 ms at 1, of which 8 are ahead; what
+ * was lost earlier is read again.  And that a node holds, 4 GiB: what is beyond
+ * waits. */
+#define LIMIT_BLOCKS_A_SESSION 52u
 #define LIMIT_BLOCKS_A_NODE 4096u
 /* What a receiving session lets its sender have on its way, in blocks: 200 ms
  * at 10 Gbit/s, 2 s at 1.  It holds no more than the second, which wait for

@@ -41,6 +41,11 @@ class Node:
         ticks = int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def peak_mib(self):
+        """The most memory that it ever had, its binary's pages included."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return int(re.search(r"VmHWM:\s+(\d+)", file.read())[1]) / 1024
+
     def stop(self):
         self.process.terminate()
         self.process.wait()

@@ -11,7 +11,9 @@ usage: wan.py FERRY WAN [--runs N] [--grid] [--rivals] [CELL...]
 
 Mbit/s are of the file's bytes, medians of the runs.  Steady: while the middle
 half of the file arrives.  Ramp: until 90 % of that arrives.  Again: bytes sent
-again, beyond the loss itself.  Queue: what datagrams waited at the narrow link.
+again, beyond the loss itself.  MiB: the most that each node had in memory; of a
+push, the sender's is that of the idle node.  Queue: what datagrams waited at the
+narrow link.
 """
 
 import json
@@ -111,7 +113,8 @@ def one_run(here, there, policy, target, size):
     gib = size / (1 << 30)
     return {"rate": size * 8 / seconds / 1e6, "ramp": ramp, "equal": equal,
             "steady": steady and steady * 8 / 1e6, "sender": sender / gib,
-            "receiver": receiver / gib}
+            "receiver": receiver / gib, "here_mib": here.peak_mib(),
+            "there_mib": there.peak_mib()}
 
 
 def inside(ferry, runs, cell):
@@ -185,6 +188,7 @@ def measure(ferry, wan, cell, runs):
           f"{median_of(rows, 'steady'):7.0f} {median_of(rows, 'ramp'):6.2f} "
           f"{again:>6} {median_of(rows, 'sender'):7.2f} "
           f"{median_of(rows, 'receiver'):6.2f} "
+          f"{rows[-1]['here_mib']:5.0f} {rows[-1]['there_mib']:5.0f} "
           f"{queue[3] if queue else '-':>7} {queue[4] if queue else '-':>6}  "
           f"{'yes' if all(row['equal'] for row in rows) else 'NO'}", flush=True)
     return 0 if all(row["equal"] for row in rows) else 1
@@ -310,9 +314,9 @@ def main(ferry, wan, *words):
     if cells:
         print(f"\n{os.cpu_count()} cores for both ends and the path, {runs} "
               "runs\n\n                          whole command       steady   "
-              "ramp   again  CPU s/GiB      queue ms\npolicy target   RTT  loss"
-              "    Mbit/s   min   max  Mbit/s      s       %  sender   recv     "
-              "q50    q95  equal")
+              "ramp   again  CPU s/GiB      peak MiB      queue ms\npolicy "
+              "target   RTT  loss    Mbit/s   min   max  Mbit/s      s       %  "
+              "sender   recv  send  recv     q50    q95  equal")
     for cell in cells:
         worst = max(worst, measure(ferry, wan, cell, runs))
     if with_rivals:
