@@ -1,5 +1,6 @@
 """The life of a subscription: changes, ends, limits, restarts."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -201,7 +202,6 @@ def test_a_caller_has_a_thousand_and_no_more(make_node, observe):
 def test_a_dead_and_a_silent_observer_hold_up_nobody(pair, observe):
     here, there = pair
     (here.docroot / "in").write_bytes(b"x")
-    import threading
     release = threading.Event()
     silent = observe(lambda notification: release.wait(25) and None)
     live = observe()
@@ -218,3 +218,62 @@ def test_a_dead_and_a_silent_observer_hold_up_nobody(pair, observe):
     assert numbers == sorted(set(numbers))
     assert len(silent.received) == 1, "one in flight"
     release.set()
+
+
+def test_statistics_are_the_newest_and_never_ahead(pair, observe):
+    """One observer holds the answer to its first event while another one gets
+    the figures of some seconds: then it gets the events that waited, and of
+    the figures no more than the newest."""
+    here, there = pair
+    (here.docroot / "in").write_bytes(bytes(50_000_000))
+    release = threading.Event()
+    held = observe(lambda notification: 200 if release.wait(60) else 500)
+    free = observe()
+    topics = ["*", "Statistics"]
+    for observer in (held, free):
+        make(here, observer, topics=topics, kind="session")
+    job = submit(here, order(there, rate=2000))
+
+    def statistics(got):
+        return [n for n in got if n.topic == "Statistics"]
+
+    def figures(notification):
+        return b"".join(
+            child.tag.encode() + (child.text or "").encode()
+            for child in notification.element.find("Session").iter())
+
+    free.wait_for("figures", statistics)
+    other = submit(here, order(there, port=9))  # has events, and fails
+    wait_end(here, other)
+    stop = free.wait_for("its end", lambda got: [
+        n for n in got if n.topic == "Stop"])[0]
+    free.wait_for("more figures", lambda got: len(
+        [n for n in statistics(got) if n.sequence >= stop.sequence]) >= 3)
+    # The last one, or a newer one, waits for the other observer now.
+    before = statistics(list(free.received))[:-1]
+    assert len(held.received) == 1, "one in flight"
+    here.client(JOBS).Cancel(JobID=job)
+    wait_end(here, job)
+    release.set()
+    for observer in (held, free):
+        observer.wait_for("both ends", lambda got: len(
+            [n for n in got if n.topic == "Stop"]) == 2)
+    held.wait_for("figures", statistics)
+
+    events = here.client("EventNET-202611").GetEvents(
+        AfterSequence=0, MaxResults=1000).Event
+    sequences = [e.Sequence for e in events if e.Session is not None]
+    for observer in (held, free):
+        got = list(observer.received)
+        stored = [n.sequence for n in got if n.topic != "Statistics"]
+        assert stored == sequences, "each once, in order"
+        assert len({n.event_id for n in got}) == len(got)
+        for i, one in enumerate(got):
+            if one.topic == "Statistics":
+                assert one.event_id not in {e.EventID for e in events}
+                assert all(n.sequence > one.sequence for n in got[i + 1:]
+                           if n.topic != "Statistics"), "not ahead"
+    old = {figures(n) for n in before}
+    assert not [n for n in statistics(held.received) if figures(n) in old]
+    assert len(statistics(held.received)) <= 2
+    assert all("tatistics" not in e.Topic for e in events)
