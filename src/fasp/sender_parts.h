@@ -72,6 +72,19 @@ struct fasp_sender {
     uint8_t scratch[FASP_DATAGRAM_BYTES_MAX];
 };
 
+/* The train that is being put together. */
+struct sender_builder {
+    uint8_t *buffer;
+    uint32_t room_bytes;
+    uint32_t wire_bytes_max;
+    uint32_t wire_bytes;
+    uint64_t room_new_bytes; /* the receiver's, for data that is new */
+    uint32_t count_max;
+    uint32_t time_us;
+    uint64_t now_ns;
+    struct fasp_train *train;
+};
+
 /* Of full datagrams. */
 static inline uint32_t sender_wire_bytes(const struct fasp_sender *sender)
 {
@@ -87,5 +100,15 @@ uint64_t sender_report_interval_ns(const struct fasp_sender *sender);
 uint64_t sender_inflight(const struct fasp_sender *sender, uint64_t now_ns);
 /* The same as the last report leaves it. */
 uint64_t sender_inflight_reported(const struct fasp_sender *sender);
+
+/* ---- sender_loads.c ---- */
+
+/* Nothing, or `padding_bytes` of no meaning. */
+void sender_add_probe(struct fasp_sender *sender,
+                      struct sender_builder *builder, uint32_t padding_bytes);
+/* Adds the next datagram of data or catalogue.  Returns false when there is
+ * none, or the train is full. */
+bool sender_add_next(struct fasp_sender *sender,
+                     struct sender_builder *builder);
 
 #endif
